@@ -1,0 +1,366 @@
+//! Cleaning: from an object's bytes to a verified image, kept byte for byte where it is good, and what was done to it.
+//!
+//! # What is kept
+//!
+//! An image is kept byte for byte only if a plain decode of these bytes, by any program, gives what a trainer wants: an
+//! upright, single-frame, 8-bit gray or RGB image, under a name that does not lie about its format. Everything else that
+//! is readable is decoded once, brought to that form and encoded again; what cannot be decoded without an error is refused
+//! with a [`Reason`], and its bytes go to the quarantine.
+
+pub mod limits;
+pub mod raster;
+pub mod jpeg_header;
+pub mod jpeg_scan;
+pub mod jpeg;
+pub mod webp;
+pub mod png;
+pub mod gif;
+pub mod bmff;
+pub mod yuv;
+pub mod avif;
+pub mod ifd;
+pub mod tiff;
+pub mod others;
+pub mod exif;
+pub mod resize;
+pub mod fingerprint;
+pub mod encode;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::sample::{Action, Change, Facts, Format, Reason, Sha256};
+use crate::sniff;
+use fingerprint::phash;
+use limits::Limits;
+use raster::Rejected;
+
+/// How images are verified, repaired, re-encoded and resized.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clean {
+    /// What becomes of an image whose real format is not the one that its extension claims.
+    pub on_mismatch: OnMismatch,
+    /// What re-encoded images become.
+    pub format: OutputFormat,
+    /// JPEG and lossy WebP quality, 1 to 100. WebP at 100 is lossless.
+    #[schemars(range(min = 1, max = 100))]
+    pub quality: u8,
+    /// Chroma subsampling of re-encoded JPEGs.
+    pub subsampling: Subsampling,
+    /// The filter that `resize` uses.
+    pub filter: Filter,
+    /// Scale images down (or to one size). Without it every image keeps its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<Resize>,
+    /// What becomes of an image of several frames.
+    pub animated: OnAnimated,
+    /// What an object may cost.
+    pub limits: Limits,
+    /// Share of the new or changed objects that may be quarantined; above it the run stops before the commit.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_quarantine_rate: f64,
+}
+
+impl Default for Clean {
+    fn default() -> Self {
+        Clean {
+            on_mismatch: OnMismatch::default(),
+            format: OutputFormat::default(),
+            quality: 95,
+            subsampling: Subsampling::default(),
+            filter: Filter::default(),
+            resize: None,
+            animated: OnAnimated::default(),
+            limits: Limits::default(),
+            max_quarantine_rate: 0.05,
+        }
+    }
+}
+
+/// What becomes of an image whose real format is not the one that its extension claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMismatch {
+    /// It is decoded and encoded as `format`.
+    #[default]
+    Reencode,
+    /// Its bytes are kept where they are a plain image, and its path in the dataset gets the right extension.
+    Rename,
+    /// It is kept out as `mislabeled`.
+    Quarantine,
+}
+
+/// What re-encoded images become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputFormat {
+    /// Baseline JPEG.
+    #[default]
+    Jpeg,
+    /// WebP, lossless at quality 100.
+    Webp,
+    /// PNG, 8 bits.
+    Png,
+}
+
+/// Chroma subsampling of a JPEG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum Subsampling {
+    /// Full colour resolution.
+    #[default]
+    #[serde(rename = "4:4:4")]
+    S444,
+    /// Half horizontally.
+    #[serde(rename = "4:2:2")]
+    S422,
+    /// Half in both directions.
+    #[serde(rename = "4:2:0")]
+    S420,
+}
+
+/// A resampling filter; all of them average over the source pixels when scaling down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// Mean of the covered pixels.
+    Box,
+    /// Triangle.
+    Bilinear,
+    /// Cubic, a = -0.5.
+    CatmullRom,
+    /// Cubic, B = C = 1/3.
+    Mitchell,
+    /// Windowed sinc, 3 lobes.
+    #[default]
+    Lanczos3,
+}
+
+/// The size that images are scaled to, aspect ratio kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    /// Pixels of the shorter side.
+    #[schemars(range(min = 1, max = 16384))]
+    pub shorter_side: u32,
+    /// Which images are scaled.
+    #[serde(default)]
+    pub when: ResizeWhen,
+}
+
+/// Which images are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResizeWhen {
+    /// Only those whose shorter side is longer: nothing is scaled up.
+    #[default]
+    Larger,
+    /// All whose shorter side is another.
+    Always,
+}
+
+/// What becomes of an image of several frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnAnimated {
+    /// Its first frame is taken.
+    #[default]
+    FirstFrame,
+    /// It is kept out as `animated`.
+    Quarantine,
+}
+
+/// What cleaning found out about an object, whatever became of it. Unknown facts of a refused object are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleaned {
+    /// SHA-256 of the source bytes.
+    pub id: Sha256,
+    /// What the extension claims.
+    pub claimed: Option<Format>,
+    /// What the content is.
+    pub format: Format,
+    /// What became of the bytes.
+    pub outcome: Outcome,
+    /// What was done to them, in order.
+    pub changes: Vec<Change>,
+    /// The decoder's words, or what is worth knowing of a good image.
+    pub detail: Option<String>,
+    /// Facts of the stored image; `None` if it was refused.
+    pub image: Option<Facts>,
+}
+
+/// What became of an object's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The source's bytes are stored as they are.
+    Source,
+    /// These bytes are stored instead.
+    Stored(Bytes),
+    /// Kept out.
+    Refused(Reason),
+}
+
+impl Cleaned {
+    /// The action that the changes amount to.
+    pub fn action(&self) -> Action {
+        let changed = |change| self.changes.contains(&change);
+        match self.outcome {
+            Outcome::Refused(_) => Action::Quarantined,
+            _ if self.changes.iter().any(|c| !matches!(c, Change::Eoi | Change::Rename | Change::Resize)) => {
+                Action::Reencoded
+            }
+            _ if changed(Change::Eoi) => Action::Repaired,
+            _ if changed(Change::Rename) => Action::Renamed,
+            _ if changed(Change::Resize) => Action::Resized,
+            _ => Action::Kept,
+        }
+    }
+}
+
+/// Verifies one object's bytes and brings them to the form that is stored.
+///
+/// A pure function of its arguments: the name only tells what is claimed, never what is decoded.
+pub fn clean(uri: &str, bytes: &[u8], config: &Clean) -> Cleaned {
+    let format = sniff::sniff(bytes);
+    let mut cleaned = Cleaned {
+        id: Sha256::of(bytes),
+        claimed: sniff::claimed(uri),
+        format,
+        outcome: Outcome::Source,
+        changes: Vec::new(),
+        detail: None,
+        image: None,
+    };
+    let done = match not_decodable(format) {
+        Some(reason) => Err(Rejected::new(reason, reason.meaning().to_owned())),
+        None => image(bytes, config, &mut cleaned),
+    };
+    if let Err(Rejected { reason, detail }) = done {
+        cleaned.outcome = Outcome::Refused(reason);
+        cleaned.detail = Some(detail);
+        cleaned.changes.clear();
+        cleaned.image = None;
+    }
+    cleaned
+}
+
+/// Why content of this format is refused unread.
+fn not_decodable(format: Format) -> Option<Reason> {
+    match format {
+        Format::Jpeg
+        | Format::Webp
+        | Format::Png
+        | Format::Gif
+        | Format::Bmp
+        | Format::Tiff
+        | Format::Avif
+        | Format::Ico
+        | Format::Pnm
+        | Format::Qoi => None,
+        Format::Heic | Format::Jxl | Format::Jp2 | Format::Psd | Format::Tga | Format::Svg | Format::Pdf => {
+            Some(Reason::Unsupported)
+        }
+        Format::Html | Format::Xml => Some(Reason::ErrorPage),
+        Format::LfsPointer => Some(Reason::LfsPointer),
+        Format::Empty => Some(Reason::Empty),
+        Format::Unknown => Some(Reason::Unknown),
+    }
+}
+
+/// Cleans an image of a known format into `cleaned`.
+fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Rejected> {
+    let lies = cleaned.claimed.is_some_and(|claimed| claimed != cleaned.format);
+    if lies && config.on_mismatch == OnMismatch::Quarantine {
+        let claimed = cleaned.claimed.map_or("", Format::as_str);
+        return Err(Rejected::new(
+            Reason::Mislabeled,
+            format!("the name says {claimed}, the content is {}", cleaned.format),
+        ));
+    }
+    let reencode = lies && config.on_mismatch == OnMismatch::Reencode;
+    let mut raster = match cleaned.format {
+        Format::Jpeg => {
+            let header = jpeg::header(bytes, &config.limits)?;
+            let plain = header.components != 4 && header.orientation == 1 && !reencode;
+            if plain && resized(config, header.width, header.height).is_none() {
+                let verified = jpeg::verify(bytes, header)?;
+                keep_jpeg(bytes.len(), verified, lies, cleaned);
+                return Ok(());
+            }
+            jpeg::pixels(bytes, &header)?
+        }
+        format => raster::decode(format, bytes, &config.limits)?,
+    };
+    if raster.frames > 1 && config.animated == OnAnimated::Quarantine {
+        return Err(Rejected::new(Reason::Animated, format!("{} frames", raster.frames)));
+    }
+    cleaned.detail = raster.note.take();
+    let frames = raster.frames;
+    let orientation = raster.orientation;
+    // The end marker is of no interest once the image is encoded anew.
+    cleaned.changes = std::mem::take(&mut raster.changes);
+    cleaned.changes.retain(|&change| change != Change::Eoi);
+    if orientation != 1 {
+        cleaned.changes.push(Change::Orientation);
+        raster = resize::upright(raster);
+    }
+    if let Some(size) = resized(config, raster.width, raster.height) {
+        cleaned.changes.push(Change::Resize);
+        raster = resize::scale(raster, size, config.filter)
+            .map_err(|error| Rejected::new(Reason::Unsupported, error.to_string()))?;
+    }
+    if reencode {
+        cleaned.changes.insert(0, Change::Format);
+    }
+    let mut stored = (cleaned.id, bytes.len(), cleaned.format);
+    if !cleaned.changes.is_empty() {
+        let encoded = encode::encode(&raster, config)?;
+        stored = (Sha256::of(&encoded), encoded.len(), config.format.format());
+        cleaned.outcome = Outcome::Stored(encoded.into());
+    } else if lies {
+        cleaned.changes.push(Change::Rename);
+    }
+    cleaned.image = Some(Facts {
+        width: raster.width,
+        height: raster.height,
+        mode: raster.mode.into(),
+        orientation,
+        frames,
+        phash: phash(&fingerprint::thumbnail(&raster)),
+        sha256: stored.0,
+        bytes: stored.1 as u64,
+        format: stored.2,
+    });
+    Ok(())
+}
+
+/// The size that an image gets, or `None` if it keeps its own.
+fn resized(config: &Clean, width: u32, height: u32) -> Option<(u32, u32)> {
+    config.resize.as_ref().and_then(|resize| resize::target(resize, width, height))
+}
+
+/// Stores a verified JPEG's own bytes.
+fn keep_jpeg(length: usize, verified: jpeg::Verified, lies: bool, cleaned: &mut Cleaned) {
+    let header = verified.header;
+    let mended = verified.mended.as_deref();
+    cleaned.image = Some(Facts {
+        width: header.width,
+        height: header.height,
+        mode: header.mode().into(),
+        orientation: 1,
+        frames: 1,
+        phash: phash(&verified.thumbnail),
+        sha256: mended.map_or(cleaned.id, Sha256::of),
+        bytes: mended.map_or(length, <[u8]>::len) as u64,
+        format: Format::Jpeg,
+    });
+    cleaned.detail = verified.note;
+    if let Some(mended) = verified.mended {
+        cleaned.changes.push(Change::Eoi);
+        cleaned.outcome = Outcome::Stored(mended.into());
+    }
+    if lies {
+        cleaned.changes.push(Change::Rename);
+    }
+}

@@ -1,0 +1,131 @@
+//! Geometry: turning an image upright, and scaling it.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use std::cell::RefCell;
+
+use super::raster::Raster;
+use super::{Filter, Resize, ResizeWhen};
+
+/// Applies an EXIF orientation (CIPA DC-008, 4.6.5.A), after which the image is upright and its `orientation` 1.
+pub fn upright(mut raster: Raster) -> Raster {
+    let (width, height) = (raster.width as usize, raster.height as usize);
+    // Source column and row of the pixel at column x, row y of the upright image.
+    let from: fn(usize, usize, usize, usize) -> (usize, usize) = match raster.orientation {
+        2 => |x, y, w, _| (w - 1 - x, y),
+        3 => |x, y, w, h| (w - 1 - x, h - 1 - y),
+        4 => |x, y, _, h| (x, h - 1 - y),
+        5 => |x, y, _, _| (y, x),
+        6 => |x, y, _, h| (y, h - 1 - x),
+        7 => |x, y, w, h| (w - 1 - y, h - 1 - x),
+        8 => |x, y, w, _| (w - 1 - y, x),
+        _ => return raster,
+    };
+    if raster.orientation >= 5 {
+        (raster.width, raster.height) = (raster.height, raster.width);
+    }
+    let channels = usize::from(raster.channels);
+    let mut pixels = Vec::with_capacity(raster.pixels.len());
+    for y in 0..raster.height as usize {
+        for x in 0..raster.width as usize {
+            let (column, row) = from(x, y, width, height);
+            let at = (row * width + column) * channels;
+            pixels.extend_from_slice(&raster.pixels[at..at + channels]);
+        }
+    }
+    raster.pixels = pixels;
+    raster.orientation = 1;
+    raster
+}
+
+/// The size that an image of `width` × `height` gets, or `None` if it keeps its own.
+pub fn target(resize: &Resize, width: u32, height: u32) -> Option<(u32, u32)> {
+    let (shorter, longer) = (width.min(height), width.max(height));
+    let wanted = match resize.when {
+        ResizeWhen::Larger => shorter > resize.shorter_side,
+        ResizeWhen::Always => shorter != resize.shorter_side,
+    };
+    let scaled = (u64::from(longer) * u64::from(resize.shorter_side) + u64::from(shorter) / 2) / u64::from(shorter);
+    let scaled = u32::try_from(scaled).unwrap_or(u32::MAX).max(1);
+    wanted.then_some(if width <= height { (resize.shorter_side, scaled) } else { (scaled, resize.shorter_side) })
+}
+
+/// Scales an image.
+///
+/// # Errors
+/// fast_image_resize's, for sizes that it does not take.
+pub fn scale(raster: Raster, (width, height): (u32, u32), filter: Filter) -> Result<Raster, ScaleError> {
+    thread_local! {
+        static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+    }
+    let pixel = if raster.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    let filter = match filter {
+        Filter::Box => FilterType::Box,
+        Filter::Bilinear => FilterType::Bilinear,
+        Filter::CatmullRom => FilterType::CatmullRom,
+        Filter::Mitchell => FilterType::Mitchell,
+        Filter::Lanczos3 => FilterType::Lanczos3,
+    };
+    let source = ImageRef::new(raster.width, raster.height, &raster.pixels, pixel)?;
+    let mut scaled = Image::new(width, height, pixel);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut scaled, &options))?;
+    Ok(Raster { width, height, pixels: scaled.into_vec(), ..raster })
+}
+
+/// Sizes that cannot be scaled to.
+#[derive(Debug, thiserror::Error)]
+pub enum ScaleError {
+    /// The buffer does not fit the size.
+    #[error("cannot be scaled: {0}")]
+    Buffer(#[from] fast_image_resize::ImageBufferError),
+    /// The resizer refused.
+    #[error("cannot be scaled: {0}")]
+    Resize(#[from] fast_image_resize::ResizeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_orientation_is_turned_upright() {
+        // The upright image:  1 2 3
+        //                     4 5 6
+        let stored: [(u8, u32, u32, [u8; 6]); 8] = [
+            (1, 3, 2, [1, 2, 3, 4, 5, 6]),
+            (2, 3, 2, [3, 2, 1, 6, 5, 4]),
+            (3, 3, 2, [6, 5, 4, 3, 2, 1]),
+            (4, 3, 2, [4, 5, 6, 1, 2, 3]),
+            (5, 2, 3, [1, 4, 2, 5, 3, 6]),
+            (6, 2, 3, [3, 6, 2, 5, 1, 4]),
+            (7, 2, 3, [6, 3, 5, 2, 4, 1]),
+            (8, 2, 3, [4, 1, 5, 2, 6, 3]),
+        ];
+        for (orientation, width, height, pixels) in stored {
+            let raster = Raster { orientation, ..Raster::gray(width, height, pixels.to_vec()) };
+            let raster = upright(raster);
+            assert_eq!((raster.width, raster.height, raster.orientation), (3, 2, 1), "{orientation}");
+            assert_eq!(raster.pixels, [1, 2, 3, 4, 5, 6], "{orientation}");
+        }
+    }
+
+    #[test]
+    fn the_shorter_side_gets_the_wanted_length_and_nothing_is_scaled_up_by_larger() {
+        let larger = Resize { shorter_side: 256, when: ResizeWhen::Larger };
+        assert_eq!(target(&larger, 500, 375), Some((341, 256)));
+        assert_eq!(target(&larger, 375, 500), Some((256, 341)));
+        assert_eq!(target(&larger, 256, 9000), None);
+        assert_eq!(target(&larger, 100, 100), None);
+        let always = Resize { when: ResizeWhen::Always, ..larger };
+        assert_eq!(target(&always, 100, 50), Some((512, 256)));
+        assert_eq!(target(&always, 256, 256), None);
+    }
+
+    #[test]
+    fn scaling_keeps_a_flat_colour() {
+        let raster = Raster { channels: 3, ..Raster::gray(97, 61, [10, 200, 30].repeat(97 * 61)) };
+        let scaled = scale(raster, (40, 25), Filter::Lanczos3).unwrap();
+        assert_eq!(scaled.pixels, [10, 200, 30].repeat(40 * 25));
+    }
+}

@@ -1,0 +1,124 @@
+//! `swinpipe manifest`: rows of the split manifest, for a person's eye or another program.
+
+use clap::ValueEnum;
+
+use super::Done;
+use super::terminal::Terminal;
+use crate::dataset::manifest::Entry;
+use crate::dataset::version;
+use crate::sample::{Action, Change, Reason};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The dataset: `URL` or `URL@version`.
+    dataset: String,
+    /// Only rows with this action; may be repeated.
+    #[arg(long, value_parser = parse::<Action>)]
+    action: Vec<Action>,
+    /// Only rows with this reason; may be repeated.
+    #[arg(long, value_parser = parse::<Reason>)]
+    reason: Vec<Reason>,
+    /// Only rows with this change; may be repeated.
+    #[arg(long, value_parser = parse::<Change>)]
+    change: Vec<Change>,
+    /// Only rows of this split; may be repeated.
+    #[arg(long)]
+    split: Vec<String>,
+    /// Only rows of this class; may be repeated.
+    #[arg(long)]
+    label: Vec<String>,
+    /// At most so many rows.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How rows are printed; `--json` is short for `--format json`.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table of the telling columns.
+    Table,
+    /// Comma-separated values, all columns.
+    Csv,
+    /// One JSON array, all columns.
+    Json,
+}
+
+/// A word of a closed list, or the list.
+fn parse<W: std::str::FromStr + std::fmt::Display + Copy + Listed>(word: &str) -> Result<W, String> {
+    word.parse().map_err(|_| {
+        let words: Vec<String> = W::all().iter().map(W::to_string).collect();
+        format!("one of {}", words.join(", "))
+    })
+}
+
+/// A closed list of words.
+trait Listed: Sized + 'static {
+    fn all() -> &'static [Self];
+}
+
+macro_rules! listed {
+    ($($name:ident),+) => { $(impl Listed for $name { fn all() -> &'static [Self] { $name::ALL } })+ };
+}
+listed!(Action, Reason, Change);
+
+pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
+    let manifest = version::open(&args.dataset)?.manifest()?;
+    let wanted = |entry: &&Entry| {
+        (args.action.is_empty() || args.action.contains(&entry.action))
+            && (args.reason.is_empty() || entry.reason.is_some_and(|reason| args.reason.contains(&reason)))
+            && (args.change.is_empty() || entry.changes.iter().any(|change| args.change.contains(change)))
+            && (args.split.is_empty() || entry.split.as_ref().is_some_and(|split| args.split.contains(split)))
+            && (args.label.is_empty() || entry.label.as_ref().is_some_and(|label| args.label.contains(label)))
+    };
+    let rows: Vec<&Entry> = manifest.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX)).collect();
+    match args.format {
+        _ if terminal.json() => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect()),
+        Format::Json => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect()),
+        Format::Csv => terminal.print(&csv(&rows))?,
+        Format::Table => terminal.print(&table(&rows, terminal))?,
+    }
+    Ok(Done::Well)
+}
+
+fn table(rows: &[&Entry], terminal: &Terminal) -> String {
+    let cells = |entry: &&Entry| {
+        let changes: Vec<&str> = entry.changes.iter().map(|change| change.as_str()).collect();
+        let why = match (entry.reason, &entry.duplicate_of) {
+            (Some(reason), _) => reason.to_string(),
+            (None, Some(of)) => format!("of {of}"),
+            (None, None) => changes.join(" "),
+        };
+        vec![
+            entry.uri.clone(),
+            entry.action.to_string(),
+            why,
+            entry.split.clone().unwrap_or_default(),
+            entry.label.clone().unwrap_or_default(),
+            entry.detail.clone().unwrap_or_default(),
+        ]
+    };
+    let header = ["uri", "action", "why or how", "split", "label", "detail"];
+    terminal.table(&header, rows.iter().map(cells).collect(), &[])
+}
+
+fn csv(rows: &[&Entry]) -> String {
+    use crate::dataset::manifest::COLUMNS;
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut csv = COLUMNS.map(|(name, _)| name).join(",") + "\n";
+    for entry in rows {
+        let json = entry.to_json();
+        let cell = |(name, _): (&str, &str)| match &json[name] {
+            serde_json::Value::Null => String::new(),
+            serde_json::Value::String(text) => quoted(text),
+            serde_json::Value::Array(words) => {
+                quoted(&words.iter().filter_map(|word| word.as_str()).collect::<Vec<_>>().join(" "))
+            }
+            other => other.to_string(),
+        };
+        csv.push_str(&COLUMNS.map(cell).join(","));
+        csv.push('\n');
+    }
+    csv
+}

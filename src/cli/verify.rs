@@ -1,0 +1,46 @@
+//! `swinpipe verify`: whether a version is what was committed.
+
+use super::Done;
+use super::terminal::{Terminal, bytes, number};
+use crate::dataset::{verify, version};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The dataset: `URL` or `URL@version`.
+    dataset: String,
+}
+
+/// Problems shown; all of them are in the JSON document.
+const SHOWN: usize = 50;
+
+pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
+    let version = version::open(&args.dataset)?;
+    let report = verify::verify(&version)?;
+    if report.card_rewritten {
+        terminal.warn("README.md or croissant.json was missing or out of date, and is written again");
+    }
+    if terminal.json() {
+        terminal.print_json(&serde_json::to_value(&report)?);
+    } else {
+        for problem in report.problems.iter().take(SHOWN) {
+            terminal.print(&format!("{problem}\n"))?;
+        }
+        if report.problems.len() > SHOWN {
+            terminal.print(&format!("… and {} more\n", report.problems.len() - SHOWN))?;
+        }
+        terminal.print(&format!(
+            "{} version {}: {} files, {} images, {} hashed; {}\n",
+            version.url(),
+            report.version,
+            number(report.files),
+            number(report.images),
+            bytes(report.bytes),
+            match report.problems.len() {
+                0 => "everything is what was committed".to_owned(),
+                1 => "1 problem".to_owned(),
+                n => format!("{} problems", number(n as u64)),
+            },
+        ))?;
+    }
+    Ok(if report.problems.is_empty() { Done::Well } else { Done::Gate })
+}

@@ -1,0 +1,7 @@
+//! The `swinpipe` command: parse, run, exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    swinpipe::cli::main()
+}

@@ -1,0 +1,359 @@
+//! The assignment itself: every object of the index gets its final action, and every sample its class and split.
+//!
+//! A pure function: neither the order of the listing nor the number of threads nor the clock has a say.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::duplicates::{self, Candidate, Known, Verdict};
+use super::stratified::{Quotas, fill};
+use super::{Dedupe, Ratios, Split, Strategy};
+use crate::sample::{Action, Indexed, Reason, Sha256, rank};
+
+/// What a table or a rule says about an object: a label, or a split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Nothing is asked.
+    NotAsked,
+    /// It says nothing.
+    Missing,
+    /// It says this.
+    One(String),
+    /// It says several things.
+    Several(Vec<String>),
+}
+
+/// A sample of an earlier version.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// SHA-256 of its source bytes.
+    pub id: Sha256,
+    /// Its class.
+    pub label: Option<String>,
+    /// Its key.
+    pub uri: String,
+    /// Its split, for good.
+    pub split: String,
+}
+
+/// What the assignment is a function of, beside the index.
+pub struct Rules<'a> {
+    /// Seed of the ranks.
+    pub seed: u64,
+    /// `[dedupe]`.
+    pub dedupe: Dedupe,
+    /// `[split]`.
+    pub split: &'a Split,
+    /// The class names that the file fixes; empty if it fixes none.
+    pub classes: &'a [String],
+    /// The class names of the base version, in the order of their codes.
+    pub known_classes: &'a [String],
+    /// The splits of the base version, in order.
+    pub known_splits: &'a [String],
+    /// The samples of the base version.
+    pub placed: &'a [Placed],
+}
+
+/// What the assignment decides about an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// What becomes of it.
+    pub action: Action,
+    /// Why it is kept out.
+    pub reason: Option<Reason>,
+    /// More about the reason.
+    pub detail: Option<String>,
+    /// Class name, known even of objects that are kept out.
+    pub label: Option<String>,
+    /// Split, of samples only.
+    pub split: Option<String>,
+    /// The object that stands for it.
+    pub duplicate_of: Option<String>,
+}
+
+/// The whole assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// For every row of the index, in its order.
+    pub rows: Vec<Assigned>,
+    /// Class names in the order of their codes.
+    pub classes: Vec<String>,
+    /// The splits in order.
+    pub splits: Vec<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Assigns. `index` is sorted by key; `labels` and `columns` (the split that a table names) run parallel to it.
+pub fn assign(index: &[Indexed], labels: &[Word], columns: &[Word], rules: &Rules) -> Assignment {
+    let mut rows: Vec<Assigned> = index.iter().zip(labels).map(|(row, label)| labelled(row, label, rules)).collect();
+    drop_duplicates(index, &mut rows, rules);
+    let mut warnings = Vec::new();
+    if rules.split.strategy == Strategy::Column {
+        by_column(index, columns, &mut rows, rules, &mut warnings);
+    }
+    let classes = classes(&rows, rules);
+    let splits = splits(&rows, rules);
+    match rules.split.strategy {
+        Strategy::Stratified => stratify(index, &mut rows, &classes, rules, &mut warnings),
+        Strategy::Hash => by_hash(index, &mut rows, rules),
+        Strategy::Column => {}
+    }
+    if classes.len() == 1 {
+        warnings.push(format!("there is only one class, `{}`: nothing can be learned from it", classes[0]));
+    }
+    Assignment { rows, classes, splits, warnings }
+}
+
+impl Assigned {
+    fn keep_out(&mut self, action: Action, reason: Reason, detail: String) {
+        (self.action, self.reason, self.detail) = (action, Some(reason), Some(detail));
+    }
+}
+
+/// Takes over what the scan said and adds the label, without which a good image is kept out.
+fn labelled(row: &Indexed, label: &Word, rules: &Rules) -> Assigned {
+    let mut assigned = Assigned {
+        action: row.action,
+        reason: row.reason,
+        detail: row.detail.clone(),
+        label: None,
+        split: None,
+        duplicate_of: None,
+    };
+    if row.action == Action::Ignored {
+        return assigned;
+    }
+    if let Word::One(name) = label {
+        assigned.label = Some(name.clone());
+    }
+    if !row.action.in_dataset() {
+        return assigned;
+    }
+    match label {
+        Word::NotAsked => {}
+        Word::Missing => assigned.keep_out(Action::Quarantined, Reason::NoLabel, Reason::NoLabel.meaning().to_owned()),
+        Word::Several(labels) => {
+            let detail = format!("the label table says {}", list(labels));
+            assigned.keep_out(Action::Quarantined, Reason::LabelConflict, detail);
+        }
+        Word::One(name) if !rules.classes.is_empty() && !rules.classes.contains(name) => {
+            let detail = format!("`{name}` is not among source.classes");
+            assigned.keep_out(Action::Quarantined, Reason::UnknownClass, detail);
+        }
+        Word::One(_) => {}
+    }
+    assigned
+}
+
+fn list(words: &[String]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn drop_duplicates(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {
+    let mut known = Known::new();
+    for placed in rules.placed {
+        known.entry(placed.id).or_default().push((placed.label.as_deref(), &placed.uri));
+    }
+    let labels: Vec<Option<String>> = rows.iter().map(|row| row.label.clone()).collect();
+    let candidates: Vec<Candidate> = (0..index.len())
+        .filter(|&row| rows[row].action.in_dataset())
+        .filter_map(|row| {
+            let id = index[row].id?;
+            Some(Candidate { row, id, label: labels[row].as_deref(), uri: &index[row].object.uri })
+        })
+        .collect();
+    for (candidate, verdict) in candidates.iter().zip(duplicates::find(&candidates, &known, rules.dedupe)) {
+        let row = &mut rows[candidate.row];
+        match verdict {
+            Verdict::Unique => {}
+            Verdict::DuplicateOf(uri) => (row.action, row.duplicate_of) = (Action::Duplicate, Some(uri)),
+            Verdict::LabelConflict(labels) => {
+                let detail = format!("the same bytes are labelled {}", list(&labels));
+                row.keep_out(Action::Quarantined, Reason::LabelConflict, detail);
+            }
+        }
+    }
+}
+
+/// The class list: the file's, or the known ones with the new ones appended in sorted order.
+fn classes(rows: &[Assigned], rules: &Rules) -> Vec<String> {
+    if !rules.classes.is_empty() {
+        return rules.classes.to_vec();
+    }
+    let used = rows.iter().filter(|row| row.action.in_dataset()).filter_map(|row| row.label.as_ref());
+    let new: BTreeSet<&String> = used.filter(|label| !rules.known_classes.contains(label)).collect();
+    rules.known_classes.iter().chain(new).cloned().collect()
+}
+
+/// The splits: the file's, or with `column` the known ones with the new ones appended in sorted order.
+fn splits(rows: &[Assigned], rules: &Rules) -> Vec<String> {
+    let mut splits = rules.known_splits.to_vec();
+    let mut add = |name: &String| {
+        if !splits.contains(name) {
+            splits.push(name.clone());
+        }
+    };
+    match rules.split.strategy {
+        Strategy::Column => {
+            let mut used: Vec<&String> =
+                rows.iter().filter_map(|row| row.split.as_ref()).collect::<BTreeSet<_>>().into_iter().collect();
+            // The usual names in their usual order, then the others by name.
+            let usual = |name: &str| ["train", "val", "validation", "test"].iter().position(|usual| *usual == name);
+            used.sort_by_key(|name| usual(name).unwrap_or(usize::MAX));
+            used.into_iter().for_each(&mut add);
+        }
+        _ => rules.split.ratios.0.iter().for_each(|(name, _)| add(name)),
+    }
+    splits
+}
+
+/// New samples by id, with the rows of each: rows of one id stay together whatever their labels.
+fn fresh<'a>(index: &[Indexed], rows: &'a [Assigned]) -> BTreeMap<Sha256, Vec<(usize, &'a Assigned)>> {
+    let mut fresh: BTreeMap<Sha256, Vec<(usize, &Assigned)>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        if let (true, Some(id)) = (row.action.in_dataset(), index[i].id) {
+            fresh.entry(id).or_default().push((i, row));
+        }
+    }
+    fresh
+}
+
+fn stratify(index: &[Indexed], rows: &mut [Assigned], classes: &[String], rules: &Rules, warnings: &mut Vec<String>) {
+    let Ratios(shares) = &rules.split.ratios;
+    let ratios: Vec<f64> = shares.iter().map(|(_, ratio)| *ratio).collect();
+    let placed_split: HashMap<Sha256, &str> = rules.placed.iter().map(|p| (p.id, p.split.as_str())).collect();
+    // An image of several labels counts for the first of them.
+    let code = |label: Option<&str>| label.and_then(|label| classes.iter().position(|class| class == label));
+    let mut strata: BTreeMap<Option<usize>, (Vec<usize>, Vec<(u64, Sha256)>)> = BTreeMap::new();
+    let empty = || (vec![0; ratios.len()], Vec::new());
+    let mut seen = BTreeSet::new();
+    for placed in rules.placed {
+        if let Some(split) = shares.iter().position(|(name, _)| *name == placed.split)
+            && seen.insert(placed.id)
+        {
+            strata.entry(code(placed.label.as_deref())).or_insert_with(empty).0[split] += 1;
+        }
+    }
+    let mut chosen: HashMap<Sha256, String> = HashMap::new();
+    for (id, members) in fresh(index, rows) {
+        match placed_split.get(&id) {
+            Some(split) => {
+                chosen.insert(id, (*split).to_owned());
+            }
+            None => {
+                let stratum = members.iter().map(|(_, row)| code(row.label.as_deref())).min().flatten();
+                strata.entry(stratum).or_insert_with(empty).1.push((rank("split", rules.seed, &[&id.0]), id));
+            }
+        }
+    }
+    let mut quotas = Quotas::new(&ratios);
+    let mut lacking: Vec<String> = Vec::new();
+    for (stratum, (placed, mut ids)) in strata {
+        ids.sort_unstable();
+        let total = placed.iter().sum::<usize>() + ids.len();
+        let filled = fill(&quotas.next(total), &placed, ids.len());
+        let in_order = shares.iter().zip(&filled).flat_map(|((name, _), count)| std::iter::repeat_n(name, *count));
+        chosen.extend(ids.into_iter().map(|(_, id)| id).zip(in_order.cloned()));
+        let empty = |i: &usize| ratios[*i] > 0.0 && placed[*i] + filled[*i] == 0;
+        let missing: Vec<&str> = (0..ratios.len()).filter(empty).map(|i| shares[i].0.as_str()).collect();
+        if !missing.is_empty() {
+            let class = stratum.map_or("the dataset", |code| classes[code].as_str());
+            lacking.push(format!("{class} ({total} in all) has none in {}", missing.join(" and ")));
+        }
+    }
+    if !lacking.is_empty() {
+        let more = lacking.len().saturating_sub(5);
+        lacking.truncate(5);
+        let more = if more > 0 { format!("; and {more} more classes") } else { String::new() };
+        warnings.push(format!("too few samples for every split: {}{more}", lacking.join("; ")));
+    }
+    place(index, rows, &chosen);
+}
+
+fn by_hash(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {
+    let placed: HashMap<Sha256, &str> = rules.placed.iter().map(|p| (p.id, p.split.as_str())).collect();
+    let chosen = fresh(index, rows).into_keys().map(|id| {
+        let split = placed.get(&id).copied().unwrap_or_else(|| hashed(id, rules.seed, &rules.split.ratios));
+        (id, split.to_owned())
+    });
+    let chosen = chosen.collect();
+    place(index, rows, &chosen);
+}
+
+/// The split whose share of [0, 1) holds the id's rank.
+fn hashed(id: Sha256, seed: u64, ratios: &Ratios) -> &str {
+    let at = rank("split", seed, &[&id.0]) as f64 / 2f64.powi(64);
+    let mut end = 0.0;
+    let within = |(_, share): &&(String, f64)| {
+        end += share;
+        at < end
+    };
+    let last = ratios.0.iter().rev().find(|(_, share)| *share > 0.0);
+    ratios.0.iter().find(within).or(last).map_or("train", |(name, _)| name)
+}
+
+fn place(index: &[Indexed], rows: &mut [Assigned], chosen: &HashMap<Sha256, String>) {
+    for (row, indexed) in rows.iter_mut().zip(index) {
+        if row.action.in_dataset() {
+            row.split = indexed.id.and_then(|id| chosen.get(&id).cloned());
+        }
+    }
+}
+
+/// A split name becomes a folder name: what a ratio's key may be.
+fn is_split_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.len() <= 64 && name.chars().all(plain) && !name.starts_with(['-', '_'])
+}
+
+fn by_column(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules: &Rules, warnings: &mut Vec<String>) {
+    for (row, column) in rows.iter_mut().zip(columns).filter(|(row, _)| row.action.in_dataset()) {
+        match column {
+            Word::One(name) if is_split_name(name) => row.split = Some(name.clone()),
+            Word::One(name) => {
+                let detail = format!("`{name}` cannot name a split: letters, digits, `-` and `_` can");
+                row.keep_out(Action::Quarantined, Reason::NoSplit, detail);
+            }
+            Word::Several(names) => {
+                let detail = format!("the split table says {}", list(names));
+                row.keep_out(Action::SplitConflict, Reason::SplitConflict, detail);
+            }
+            Word::Missing | Word::NotAsked => {
+                row.keep_out(Action::Quarantined, Reason::NoSplit, Reason::NoSplit.meaning().to_owned());
+            }
+        }
+    }
+    // One image, several rows: they agree with each other and with what is committed, or they are kept out.
+    let mut wanted: HashMap<Sha256, BTreeSet<String>> = HashMap::new();
+    for placed in rules.placed {
+        wanted.entry(placed.id).or_default().insert(placed.split.clone());
+    }
+    for (i, row) in rows.iter().enumerate() {
+        if let (Some(id), Some(split)) = (index[i].id, &row.split) {
+            wanted.entry(id).or_default().insert(split.clone());
+        }
+    }
+    let mut leaks = 0;
+    for (i, row) in rows.iter_mut().enumerate() {
+        let Some(splits) = index[i].id.and_then(|id| wanted.get(&id)) else { continue };
+        if row.split.is_some() && splits.len() > 1 {
+            let splits: Vec<String> = splits.iter().cloned().collect();
+            row.split = None;
+            let detail = format!("the same bytes are put into {}", list(&splits));
+            row.keep_out(Action::SplitConflict, Reason::SplitConflict, detail);
+        } else if let (Action::Duplicate, Word::One(asked)) = (row.action, &columns[i])
+            && !splits.contains(asked)
+        {
+            leaks += 1;
+            let told = format!(
+                "the split table puts this copy into `{asked}`, its sample is in {}",
+                list(&[splits.iter().next().cloned().unwrap_or_default()])
+            );
+            row.detail = Some(told);
+        }
+    }
+    if leaks > 0 {
+        warnings
+            .push(format!("the split table leaks: {leaks} duplicates lie in another split than their sample; dropped"));
+    }
+}

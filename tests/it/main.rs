@@ -1,0 +1,11 @@
+//! What a user sees: whole commands on real folders.
+
+mod place;
+mod layers;
+mod ingest;
+mod labels;
+mod splits;
+mod bad_input;
+mod resume;
+mod transcripts;
+mod shared_photos;
