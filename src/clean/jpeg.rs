@@ -142,7 +142,10 @@ fn rejected(error: &turbojpeg::Error, ends: bool) -> Rejected {
         turbojpeg::Error::TurboJpegError(words) => words.clone(),
         other => other.to_string(),
     };
-    let reason = if words.contains("Unsupported") || words.contains("not implemented") {
+    // A damaged stream may hold what looks like a marker of a kind that does not exist.
+    let reason = if words.starts_with("Unsupported marker type") {
+        Reason::Corrupt
+    } else if words.contains("Unsupported") || words.contains("not implemented") {
         Reason::Unsupported
     } else if !ends || words.contains("Premature end") {
         Reason::Truncated

@@ -47,21 +47,33 @@ struct Segment<'a> {
     end: usize,
 }
 
+/// Why there is no further segment.
+enum NoSegment {
+    /// The bytes end first.
+    Ended,
+    /// Its length is less than that of the length itself.
+    BadLength(u8),
+}
+
 /// The segment that starts at or after `at`, past fill bytes and anything that is not a marker.
-///
-/// `None`: the bytes end first.
-fn segment(bytes: &[u8], mut at: usize) -> Option<Segment<'_>> {
+fn segment(bytes: &[u8], mut at: usize) -> Result<Segment<'_>, NoSegment> {
+    let byte = |at: usize| bytes.get(at).copied().ok_or(NoSegment::Ended);
     loop {
-        at += bytes.get(at..)?.iter().position(|&b| b == 0xFF)?;
-        let marker = *bytes.get(at + 1)?;
+        let rest = bytes.get(at..).unwrap_or(&[]);
+        at += rest.iter().position(|&b| b == 0xFF).ok_or(NoSegment::Ended)?;
+        let marker = byte(at + 1)?;
         match marker {
             0xFF => at += 1,
             0x00 => at += 2,
-            SOI | EOI | 0x01 | 0xD0..=0xD7 => return Some(Segment { marker, payload: &[], end: at + 2 }),
+            SOI | EOI | 0x01 | 0xD0..=0xD7 => return Ok(Segment { marker, payload: &[], end: at + 2 }),
             _ => {
-                let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
-                let payload = bytes.get(at + 4..at + 2 + length)?;
-                return Some(Segment { marker, payload, end: at + 2 + length });
+                let length = usize::from(u16::from_be_bytes([byte(at + 2)?, byte(at + 3)?]));
+                if length < 2 {
+                    return Err(NoSegment::BadLength(marker));
+                }
+                let end = at + 2 + length;
+                let payload = bytes.get(at + 4..end).ok_or(NoSegment::Ended)?;
+                return Ok(Segment { marker, payload, end });
             }
         }
     }
@@ -77,14 +89,19 @@ fn is_frame(marker: u8) -> bool {
 /// # Errors
 /// `Truncated` where the header ends too soon, `Corrupt` where it makes no sense.
 pub fn parse(bytes: &[u8]) -> Result<Header, Rejected> {
-    let truncated = || Rejected::new(Reason::Truncated, "the file ends within the JPEG header".to_owned());
-    let corrupt = |why: &str| Rejected::new(Reason::Corrupt, why.to_owned());
+    let corrupt = |why: &str| Rejected::new(Reason::Corrupt, why);
+    let none = |why| match why {
+        NoSegment::Ended => Rejected::new(Reason::Truncated, "the file ends within the JPEG header"),
+        NoSegment::BadLength(marker) => {
+            Rejected::new(Reason::Corrupt, format!("the JPEG's segment {marker:#04X} has no valid length"))
+        }
+    };
     let mut frame = None;
     let mut orientation = None;
     let mut icc = Vec::new();
     let mut at = 2;
     loop {
-        let segment = segment(bytes, at).ok_or_else(truncated)?;
+        let segment = segment(bytes, at).map_err(none)?;
         match segment.marker {
             SOS => break,
             EOI => return Err(corrupt("the JPEG ends before its first scan")),
@@ -149,7 +166,7 @@ impl Structure {
 pub fn structure(bytes: &[u8]) -> Structure {
     let mut structure = Structure { ends: false, trailing: 0, scans: Vec::new() };
     let mut at = 2;
-    while let Some(segment) = segment(bytes, at) {
+    while let Ok(segment) = segment(bytes, at) {
         at = segment.end;
         match segment.marker {
             EOI => {

@@ -87,6 +87,7 @@ pub enum ScaleError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fast_image_resize::CpuExtensions;
 
     #[test]
     fn every_orientation_is_turned_upright() {
@@ -120,6 +121,24 @@ mod tests {
         let always = Resize { when: ResizeWhen::Always, ..larger };
         assert_eq!(target(&always, 100, 50), Some((512, 256)));
         assert_eq!(target(&always, 256, 256), None);
+    }
+
+    #[test]
+    fn vector_instructions_change_no_bit() {
+        let pixels: Vec<u8> = (0..331 * 227 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let source = ImageRef::new(331, 227, &pixels, PixelType::U8x3).unwrap();
+        let scaled = |extensions: Option<CpuExtensions>| {
+            let mut resizer = Resizer::new();
+            if let Some(extensions) = extensions {
+                // SAFETY: no extension at all is supported by every processor.
+                unsafe { resizer.set_cpu_extensions(extensions) };
+            }
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+            let mut scaled = Image::new(97, 64, PixelType::U8x3);
+            resizer.resize(&source, &mut scaled, &options).unwrap();
+            scaled.into_vec()
+        };
+        assert!(scaled(None) == scaled(Some(CpuExtensions::None)));
     }
 
     #[test]

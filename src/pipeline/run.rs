@@ -135,7 +135,7 @@ pub enum Outcome {
     Committed(Summary),
     /// The base version already is what the run would make.
     NothingToDo {
-        /// The dataset's folder.
+        /// The dataset, as the file names it.
         dataset: String,
         /// The version.
         version: u64,
@@ -145,7 +145,7 @@ pub enum Outcome {
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    /// The dataset's folder.
+    /// The dataset, as the file names it.
     pub dataset: String,
     /// The new version.
     pub version: u64,
@@ -191,7 +191,7 @@ pub fn run(mut pipeline: Pipeline, limit: Option<usize>, watch: &Watch) -> Resul
     let Some(version) = build(&plan, &store, watch)? else {
         let version = plan.base.as_ref().map_or(0, |base| base.number);
         finish(&store, plan.base.as_ref())?;
-        return Ok(Outcome::NothingToDo { dataset: plan.dataset.display().to_string(), version });
+        return Ok(Outcome::NothingToDo { dataset: plan.pipeline.dataset.url.clone(), version });
     };
     Ok(Outcome::Committed(version))
 }
@@ -276,6 +276,7 @@ impl Index {
         let pick = |words: &[assign::Word]| self.planned.iter().map(|&row| words[row].clone()).collect::<Vec<_>>();
         let state = plan.base.as_ref().map(|base| &base.state);
         let placed: Vec<Placed> = plan.known.iter().filter_map(placed).collect();
+        let disputed: Vec<_> = plan.known.iter().filter_map(disputed).collect();
         let rules = Rules {
             seed: plan.pipeline.seed,
             dedupe: plan.pipeline.dedupe,
@@ -284,9 +285,15 @@ impl Index {
             known_classes: state.map_or(&[], |state| &state.classes),
             known_splits: state.map_or(&[], |state| &state.splits),
             placed: &placed,
+            disputed: &disputed,
         };
         assign::assign(&self.rows, &pick(&plan.labels), &pick(&plan.columns), &rules)
     }
+}
+
+fn disputed(entry: &Entry) -> Option<(Sha256, Option<String>, String)> {
+    let id = entry.id.filter(|_| entry.reason == Some(Reason::LabelConflict))?;
+    Some((id, entry.label.clone(), entry.uri.clone()))
 }
 
 fn placed(entry: &Entry) -> Option<Placed> {
@@ -522,7 +529,7 @@ impl<'a> Draft<'a> {
             }
         }
         Summary {
-            dataset: self.plan.dataset.display().to_string(),
+            dataset: self.plan.pipeline.dataset.url.clone(),
             version: self.version,
             run: self.run.clone(),
             objects: rows.len() as u64,

@@ -51,6 +51,8 @@ pub struct Rules<'a> {
     pub known_splits: &'a [String],
     /// The samples of the base version.
     pub placed: &'a [Placed],
+    /// What the base version keeps out as `label_conflict`: id, label, key.
+    pub disputed: &'a [(Sha256, Option<String>, String)],
 }
 
 /// What the assignment decides about an object.
@@ -150,9 +152,12 @@ fn list(words: &[String]) -> String {
 }
 
 fn drop_duplicates(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {
-    let mut known = Known::new();
+    let mut known = Known::default();
     for placed in rules.placed {
-        known.entry(placed.id).or_default().push((placed.label.as_deref(), &placed.uri));
+        known.samples.entry(placed.id).or_default().push((placed.label.as_deref(), &placed.uri));
+    }
+    for (id, label, uri) in rules.disputed {
+        known.disputed.entry(*id).or_default().push((label.as_deref(), uri));
     }
     let labels: Vec<Option<String>> = rows.iter().map(|row| row.label.clone()).collect();
     let candidates: Vec<Candidate> = (0..index.len())

@@ -18,8 +18,17 @@ pub struct Candidate<'a> {
     pub uri: &'a str,
 }
 
-/// A sample of an earlier version: its label and the key it came from.
-pub type Known<'a> = HashMap<Sha256, Vec<(Option<&'a str>, &'a str)>>;
+/// Labels and keys under which earlier versions met an image.
+type Met<'a> = HashMap<Sha256, Vec<(Option<&'a str>, &'a str)>>;
+
+/// What earlier versions decided.
+#[derive(Debug, Default)]
+pub struct Known<'a> {
+    /// Samples, which stay.
+    pub samples: Met<'a>,
+    /// Objects kept out because their bytes have several labels.
+    pub disputed: Met<'a>,
+}
 
 /// What the search for duplicates decides about a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +41,7 @@ pub enum Verdict {
     LabelConflict(Vec<String>),
 }
 
-/// Decides about every candidate. `candidates` are sorted by key; `known` are the samples of earlier versions, which stay.
+/// Decides about every candidate. `candidates` are sorted by key.
 pub fn find(candidates: &[Candidate], known: &Known, dedupe: Dedupe) -> Vec<Verdict> {
     let mut by_id: HashMap<Sha256, Vec<usize>> = HashMap::with_capacity(candidates.len());
     for (i, candidate) in candidates.iter().enumerate() {
@@ -40,9 +49,12 @@ pub fn find(candidates: &[Candidate], known: &Known, dedupe: Dedupe) -> Vec<Verd
     }
     let mut verdicts = vec![Verdict::Unique; candidates.len()];
     for (id, members) in by_id {
-        let earlier: &[(Option<&str>, &str)] = known.get(&id).map_or(&[], Vec::as_slice);
-        let labels = || earlier.iter().map(|(label, _)| *label).chain(members.iter().map(|&i| candidates[i].label));
-        let mut distinct: Vec<&str> = labels().flatten().collect();
+        let earlier: &[(Option<&str>, &str)] = known.samples.get(&id).map_or(&[], Vec::as_slice);
+        // An object that is met again does not dispute with itself.
+        let again = |uri: &str| members.iter().any(|&i| candidates[i].uri == uri);
+        let disputed = known.disputed.get(&id).into_iter().flatten().filter(|(_, uri)| !again(uri));
+        let labels = earlier.iter().chain(disputed).map(|(label, _)| *label);
+        let mut distinct: Vec<&str> = labels.chain(members.iter().map(|&i| candidates[i].label)).flatten().collect();
         distinct.sort_unstable();
         distinct.dedup();
         let conflict = distinct.len() > 1 && dedupe.label_conflict == OnLabelConflict::Quarantine;
@@ -75,7 +87,7 @@ mod tests {
     #[test]
     fn the_first_by_key_stands_for_the_others() {
         let rows = candidates(&[(1, Some("cat"), "a"), (1, Some("cat"), "b"), (2, Some("cat"), "c")]);
-        let verdicts = find(&rows, &Known::new(), Dedupe::default());
+        let verdicts = find(&rows, &Known::default(), Dedupe::default());
         assert_eq!(verdicts, [Verdict::Unique, Verdict::DuplicateOf("a".into()), Verdict::Unique]);
     }
 
@@ -83,15 +95,16 @@ mod tests {
     fn two_labels_quarantine_all_copies_or_keep_one_row_each() {
         let rows = candidates(&[(1, Some("cat"), "a"), (1, Some("dog"), "b"), (1, Some("dog"), "c")]);
         let both = Verdict::LabelConflict(vec!["cat".into(), "dog".into()]);
-        assert_eq!(find(&rows, &Known::new(), Dedupe::default()), vec![both; 3]);
+        assert_eq!(find(&rows, &Known::default(), Dedupe::default()), vec![both; 3]);
         let keep = Dedupe { label_conflict: OnLabelConflict::Keep, ..Dedupe::default() };
-        let verdicts = find(&rows, &Known::new(), keep);
+        let verdicts = find(&rows, &Known::default(), keep);
         assert_eq!(verdicts, [Verdict::Unique, Verdict::Unique, Verdict::DuplicateOf("b".into())]);
     }
 
     #[test]
     fn a_committed_sample_stays_and_its_copies_yield() {
-        let known = Known::from([(Sha256([1; 32]), vec![(Some("cat"), "old")])]);
+        let samples = Met::from([(Sha256([1; 32]), vec![(Some("cat"), "old")])]);
+        let known = Known { samples, disputed: Met::new() };
         let rows = candidates(&[(1, Some("cat"), "a"), (1, Some("dog"), "b")]);
         let verdicts = find(&rows, &known, Dedupe::default());
         let conflict = Verdict::LabelConflict(vec!["cat".into(), "dog".into()]);
@@ -99,9 +112,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dispute_is_not_settled_by_touching_one_side() {
+        let disputed = Met::from([(Sha256([1; 32]), vec![(Some("cat"), "a"), (Some("dog"), "b")])]);
+        let known = Known { samples: Met::new(), disputed };
+        let verdicts = find(&candidates(&[(1, Some("cat"), "a")]), &known, Dedupe::default());
+        assert_eq!(verdicts, [Verdict::LabelConflict(vec!["cat".into(), "dog".into()])]);
+        // Both sides now agree.
+        let verdicts = find(&candidates(&[(1, Some("cat"), "a"), (1, Some("cat"), "b")]), &known, Dedupe::default());
+        assert_eq!(verdicts, [Verdict::Unique, Verdict::DuplicateOf("a".into())]);
+    }
+
+    #[test]
     fn unlabelled_copies_are_duplicates() {
         let rows = candidates(&[(1, None, "a"), (1, None, "b")]);
-        let verdicts = find(&rows, &Known::new(), Dedupe::default());
+        let verdicts = find(&rows, &Known::default(), Dedupe::default());
         assert_eq!(verdicts, [Verdict::Unique, Verdict::DuplicateOf("a".into())]);
     }
 }

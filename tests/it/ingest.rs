@@ -119,6 +119,24 @@ fn shards_do_not_depend_on_the_listing_or_the_threads() {
 }
 
 #[test]
+fn shards_do_not_depend_on_the_vector_instructions_of_libjpeg_turbo() {
+    let place = Place::with_classes(&[("cat", 6), ("dog", 6)]);
+    place.write("raw/cat/mislabeled.png", jpeg(300));
+    place.pipeline("[clean]\nresize = { shorter_side = 48 }");
+    let bytes_of = |off: bool| {
+        let mut command = place.command();
+        if off {
+            command.env("JSIMD_FORCENONE", "1");
+        }
+        assert!(command.args(["run", "pipeline.toml", "-q"]).output().unwrap().status.success());
+        let files = place.files("set/data");
+        fs::remove_dir_all(place.path("set")).unwrap();
+        files
+    };
+    assert!(bytes_of(false) == bytes_of(true));
+}
+
+#[test]
 fn mislabeled_images_are_reencoded_renamed_or_quarantined_as_the_file_says() {
     let place = Place::with_classes(&[("cat", 10), ("dog", 10)]);
     place.write("raw/cat/really_jpeg.png", jpeg(500));

@@ -7,7 +7,7 @@ use std::path::Path;
 const MAY: &[(&str, &[&str])] = &[
     ("sample", &[]),
     ("store", &[]),
-    ("source", &["sample"]),
+    ("source", &["sample", "sniff"]),
     ("sniff", &["sample"]),
     ("clean", &["sample", "sniff"]),
     ("split", &["sample", "source"]),

@@ -333,12 +333,12 @@ fn a_shard_holds_a_row_group() {
 
 #[test]
 fn what_only_serde_refuses_is_shown_at_its_value_and_all_of_it() {
-    let text =
-        GOOD.replace("url = \"data/out\"", "url = \"data/out\"\nshard_size = \"5iB\"\nrow_group_size = \"9999999TiB\"");
+    let text = GOOD
+        .replace("url = \"data/out\"", "url = \"data/out\"\nshard_size = \"0MiB\"\nrow_group_size = \"9999999TiB\"");
     assert_eq!(
         lines(&text),
         [
-            "x.toml:14:14: `dataset.shard_size`: `5iB` is not a size in bytes, such as \"64MiB\", \"1.5GB\" or \"4096\"",
+            "x.toml:14:14: `dataset.shard_size`: `0MiB` is not a size in bytes, such as \"64MiB\", \"1.5GB\" or \"4096\"",
             "x.toml:15:18: `dataset.row_group_size`: `9999999TiB` is not a size in bytes, such as \"64MiB\", \"1.5GB\" or \"4096\"",
         ]
     );
