@@ -1,7 +1,8 @@
 //! A URL and what is behind it.
 //!
 //! Everything that is written, staging and receipts included, goes through [`Store`], so that where a dataset lies is
-//! decided in one place. Objects appear whole or not at all, and what is written is on the disk when the call returns.
+//! decided in one place. Objects appear whole or not at all, and what is written is on the disk when the call returns; but
+//! for what lies under [`SCRATCH`], which is checked when it is used and can be made again.
 
 use std::io;
 use std::path::{Path as FsPath, PathBuf};
@@ -17,6 +18,9 @@ use url::Url;
 /// Bytes of one part of a streamed upload, of which two may be in flight.
 const PART: usize = 4 << 20;
 const PARTS_IN_FLIGHT: usize = 2;
+
+/// Where staging and receipts lie.
+pub const SCRATCH: &str = "_runs/";
 
 /// The I/O runtime. No pixels are touched on its workers.
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
@@ -61,7 +65,7 @@ pub enum StoreError {
         /// The object.
         path: String,
         /// The store's words.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
 }
 
@@ -102,7 +106,8 @@ pub fn local_folder(url: &str) -> Result<PathBuf, StoreError> {
 /// A place for objects.
 #[derive(Debug, Clone)]
 pub struct Store {
-    objects: Arc<dyn ObjectStore>,
+    durable: Arc<dyn ObjectStore>,
+    scratch: Arc<dyn ObjectStore>,
     folder: PathBuf,
 }
 
@@ -112,11 +117,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn open(folder: &FsPath) -> Result<Store, StoreError> {
-        let failed = |source| StoreError::Folder { folder: folder.display().to_string(), source };
+        let shown = folder.display().to_string();
+        let failed = |source| StoreError::Folder { folder: shown.clone(), source };
         let folder = folder.canonicalize().map_err(failed)?;
-        let objects = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(io::Error::other(e)))?;
-        let objects = objects.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Store { objects: Arc::new(objects), folder })
+        let objects = |fsync| -> Result<Arc<dyn ObjectStore>, StoreError> {
+            let objects = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(io::Error::other(e)))?;
+            Ok(Arc::new(objects.with_fsync(fsync).with_automatic_cleanup(true)))
+        };
+        Ok(Store { durable: objects(true)?, scratch: objects(false)?, folder })
     }
 
     /// The store at a local folder, which is made if it does not exist.
@@ -139,9 +147,13 @@ impl Store {
         Url::from_directory_path(&self.folder).expect("a canonical path is absolute")
     }
 
+    fn objects(&self, path: &str) -> &dyn ObjectStore {
+        if path.starts_with(SCRATCH) { &*self.scratch } else { &*self.durable }
+    }
+
     fn failed(&self, action: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> StoreError {
         let (url, path) = (self.folder.display().to_string(), path.to_owned());
-        move |source| StoreError::Object { action, url, path, source }
+        move |source| StoreError::Object { action, url, path, source: Box::new(source) }
     }
 
     /// Writes an object, replacing what is there.
@@ -150,7 +162,7 @@ impl Store {
     /// See [`StoreError`].
     pub fn put(&self, path: &str, bytes: impl Into<PutPayload>) -> Result<(), StoreError> {
         let location = Path::from(path);
-        let put = self.objects.put(&location, bytes.into());
+        let put = self.objects(path).put(&location, bytes.into());
         RUNTIME.block_on(put).map(|_| ()).map_err(self.failed("cannot write", path))
     }
 
@@ -160,7 +172,7 @@ impl Store {
     /// See [`StoreError`].
     pub fn create_object(&self, path: &str, bytes: impl Into<PutPayload>) -> Result<bool, StoreError> {
         let location = Path::from(path);
-        let put = self.objects.put_opts(&location, bytes.into(), PutMode::Create.into());
+        let put = self.objects(path).put_opts(&location, bytes.into(), PutMode::Create.into());
         match RUNTIME.block_on(put) {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
@@ -173,7 +185,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn get(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
-        let get = async { self.objects.get(&Path::from(path)).await?.bytes().await };
+        let get = async { self.objects(path).get(&Path::from(path)).await?.bytes().await };
         match RUNTIME.block_on(get) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -187,7 +199,7 @@ impl Store {
     /// See [`StoreError`]; an object that is too short is an error as well.
     pub fn get_range(&self, path: &str, offset: u64, length: u64) -> Result<Bytes, StoreError> {
         let location = Path::from(path);
-        let get = self.objects.get_range(&location, offset..offset + length);
+        let get = self.objects(path).get_range(&location, offset..offset + length);
         RUNTIME.block_on(get).map_err(self.failed("cannot read", path))
     }
 
@@ -196,7 +208,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn size(&self, path: &str) -> Result<Option<u64>, StoreError> {
-        match RUNTIME.block_on(self.objects.head(&Path::from(path))) {
+        match RUNTIME.block_on(self.objects(path).head(&Path::from(path))) {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("cannot read", path)(error)),
@@ -208,7 +220,8 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let list = self.objects.list(Some(&Path::from(prefix))).map_ok(|meta| (meta.location.to_string(), meta.size));
+        let list =
+            self.objects(prefix).list(Some(&Path::from(prefix))).map_ok(|meta| (meta.location.to_string(), meta.size));
         let mut found: Vec<_> = RUNTIME.block_on(list.try_collect()).map_err(self.failed("cannot list", prefix))?;
         found.sort_unstable();
         Ok(found)
@@ -219,7 +232,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn delete(&self, path: &str) -> Result<(), StoreError> {
-        match RUNTIME.block_on(self.objects.delete(&Path::from(path))) {
+        match RUNTIME.block_on(self.objects(path).delete(&Path::from(path))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("cannot remove", path)(error)),
         }
@@ -230,7 +243,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn upload(&self, path: &str) -> Result<Upload, StoreError> {
-        let started = RUNTIME.block_on(self.objects.put_multipart(&Path::from(path)));
+        let started = RUNTIME.block_on(self.objects(path).put_multipart(&Path::from(path)));
         let upload = started.map_err(self.failed("cannot write", path))?;
         let parts = WriteMultipart::new_with_chunk_size(upload, PART);
         Ok(Upload { parts: Some(parts), store: self.clone(), path: path.to_owned(), failure: Failure::default() })

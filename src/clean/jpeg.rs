@@ -252,7 +252,7 @@ mod tests {
         let mut bytes = photo(32, 32, false);
         let sof = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
         bytes[sof + 5..sof + 9].copy_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF]);
-        let rejected = header(&bytes, &Limits::default()).err().expect("refused");
+        let rejected = header(&bytes, &Limits::default()).expect_err("refused");
         assert_eq!(rejected.reason, Reason::TooManyPixels);
     }
 }

@@ -132,7 +132,7 @@ fn reasons_in_words(reasons: &[(Reason, usize)]) -> String {
 #[derive(Debug)]
 pub enum Outcome {
     /// A version was committed.
-    Committed(Summary),
+    Committed(Box<Summary>),
     /// The base version already is what the run would make.
     NothingToDo {
         /// The dataset, as the file names it.
@@ -193,7 +193,7 @@ pub fn run(mut pipeline: Pipeline, limit: Option<usize>, watch: &Watch) -> Resul
         finish(&store, plan.base.as_ref())?;
         return Ok(Outcome::NothingToDo { dataset: plan.pipeline.dataset.url.clone(), version });
     };
-    Ok(Outcome::Committed(version))
+    Ok(Outcome::Committed(Box::new(version)))
 }
 
 /// Where a trial run writes.

@@ -146,7 +146,9 @@ pub fn scan(
                 to_stage.iter().map(|(i, rows)| Ok((i, stage(store, &batches[i], rows)?))).collect()
             });
             for (i, inputs) in to_clean {
-                let rows = batches[i].objects.par_iter().zip(inputs).map(|(object, input)| {
+                // One at a time: images differ, and the batch is done when its last one is.
+                let each = batches[i].objects.par_iter().zip(inputs).with_max_len(1);
+                let rows = each.map(|(object, input)| {
                     if watch.stopped() {
                         return None;
                     }

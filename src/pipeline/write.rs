@@ -105,7 +105,8 @@ pub fn write(inputs: &Inputs, units: &[Unit], folder: &str, watch: &Watch) -> Re
                 Err(error) => Err(error),
             },
         };
-        units.par_iter().zip(receipts).enumerate().map(unit).collect::<Result<Vec<_>, UnitError>>()
+        let units = units.par_iter().zip(receipts).enumerate().with_max_len(1);
+        in_pool(|| units.map(unit).collect::<Result<Vec<_>, UnitError>>())
     });
     let receipts = result?;
     let mut changed = changed.into_inner().expect("no panic held it");
@@ -114,6 +115,15 @@ pub fn write(inputs: &Inputs, units: &[Unit], folder: &str, watch: &Watch) -> Re
         return Err(UnitError::Changed(changed));
     }
     Ok(receipts.into_iter().flatten().collect())
+}
+
+/// Runs `work` on more threads than cores: while some wait for the disk to confirm, the others go on.
+fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads() + 2).build() {
+        Ok(pool) => pool.install(work),
+        // No more threads are to be had: those that are there do it.
+        Err(_) => work(),
+    }
 }
 
 /// A receipt whose files are there, in full.

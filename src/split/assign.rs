@@ -223,13 +223,16 @@ fn fresh<'a>(index: &[Indexed], rows: &'a [Assigned]) -> BTreeMap<Sha256, Vec<(u
     fresh
 }
 
+/// A class: samples placed per split, and the new ones with their ranks.
+type Stratum = (Vec<usize>, Vec<(u64, Sha256)>);
+
 fn stratify(index: &[Indexed], rows: &mut [Assigned], classes: &[String], rules: &Rules, warnings: &mut Vec<String>) {
     let Ratios(shares) = &rules.split.ratios;
     let ratios: Vec<f64> = shares.iter().map(|(_, ratio)| *ratio).collect();
     let placed_split: HashMap<Sha256, &str> = rules.placed.iter().map(|p| (p.id, p.split.as_str())).collect();
     // An image of several labels counts for the first of them.
     let code = |label: Option<&str>| label.and_then(|label| classes.iter().position(|class| class == label));
-    let mut strata: BTreeMap<Option<usize>, (Vec<usize>, Vec<(u64, Sha256)>)> = BTreeMap::new();
+    let mut strata: BTreeMap<Option<usize>, Stratum> = BTreeMap::new();
     let empty = || (vec![0; ratios.len()], Vec::new());
     let mut seen = BTreeSet::new();
     for placed in rules.placed {

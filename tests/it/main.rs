@@ -3,9 +3,7 @@
 mod place;
 mod layers;
 mod ingest;
-mod labels;
-mod splits;
 mod bad_input;
 mod resume;
-mod transcripts;
+mod documents;
 mod shared_photos;

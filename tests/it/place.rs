@@ -46,7 +46,7 @@ impl Place {
         let place = Place::new();
         for (at, (class, count)) in classes.iter().enumerate() {
             for i in 0..*count {
-                place.write(&format!("raw/{class}/{class}_{i:03}.jpg"), jpeg(at as u32 * 1000 + i));
+                place.write(format!("raw/{class}/{class}_{i:03}.jpg"), jpeg(at as u32 * 1000 + i));
             }
         }
         place
