@@ -26,9 +26,6 @@ pub struct DatasetConfig {
     /// Size of a shard's row groups, the unit of shuffling and caching of streaming readers.
     #[serde(default = "row_group_size")]
     pub row_group_size: ByteSize,
-    /// A local folder for the bytes that wait between scan and write; without it they lie in the dataset's `_runs/`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staging: Option<String>,
 }
 
 fn shard_size() -> ByteSize {

@@ -13,7 +13,7 @@ use sha2::Digest;
 
 use super::describe;
 use super::manifest::Entry;
-use super::version::{OpenError, Shard, Version};
+use super::version::{self, OpenError, Shard, Version};
 use crate::sample::Sha256;
 use crate::shard::writer::Written;
 
@@ -52,7 +52,9 @@ pub fn verify(version: &Version) -> Result<Report, OpenError> {
     let rows: Vec<Result<Vec<ShardRow>, String>> = shards.par_iter().map(|shard| read_rows(version, shard)).collect();
     let images = rows.iter().flatten().map(|rows| rows.len() as u64).sum();
     compare_manifest(&manifest, &shards, rows, &mut problems);
-    let card_rewritten = describe::write(version)?;
+    // The card describes the newest version.
+    let newest = version::find(version.store.folder(), None)?.is_some_and(|newest| newest.number == version.number);
+    let card_rewritten = newest && describe::write(version)?;
     let bytes = files.iter().map(|file| file.bytes).sum();
     Ok(Report { version: version.number, files: files.len() as u64, bytes, images, problems, card_rewritten })
 }

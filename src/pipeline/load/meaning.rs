@@ -234,9 +234,6 @@ impl Check<'_> {
             let problem = self.at(&path, message, "`URL@version` names a version to read");
             self.problems.push(problem.help("leave the version out: a run writes the next one"));
         }
-        if let Some(staging) = &dataset.staging {
-            self.url(&["dataset", "staging"], staging);
-        }
         if dataset.shard_size < dataset.row_group_size {
             let (shard, group) = (dataset.shard_size, dataset.row_group_size);
             let name = if self.is_set(&["dataset", "shard_size"]) { "shard_size" } else { "row_group_size" };
@@ -249,7 +246,7 @@ impl Check<'_> {
     /// The dataset must not be listed as its own source.
     fn folders(&mut self, source: &Source, dataset: &DatasetConfig) {
         let Some(from) = folder(&source.url) else { return };
-        let others = [("url", Some(&dataset.url)), ("staging", dataset.staging.as_ref())];
+        let others = [("url", Some(&dataset.url))];
         for (name, url) in others {
             let Some(to) = url.and_then(|url| folder(url)) else { continue };
             let what = if to == from {
