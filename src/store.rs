@@ -238,6 +238,25 @@ impl Store {
         }
     }
 
+    /// Removes what a killed process left of objects that never appeared, if `ours` says so of the object's path.
+    ///
+    /// Until an object appears it lies beside its place, as `<name>#<number>`, where no listing shows it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn sweep(&self, ours: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Folder { folder: self.folder.display().to_string(), source };
+        for entry in walkdir::WalkDir::new(&self.folder) {
+            let entry = entry.map_err(|error| failed(error.into()))?;
+            let path = entry.path().strip_prefix(&self.folder).unwrap_or(entry.path()).to_string_lossy();
+            let unfinished = path.rsplit_once('#').filter(|(_, number)| number.bytes().all(|b| b.is_ascii_digit()));
+            if entry.file_type().is_file() && unfinished.is_some_and(|(object, _)| ours(object)) {
+                std::fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Streams an object in parts; it appears when [`Upload::finish`] returns.
     ///
     /// # Errors

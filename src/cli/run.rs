@@ -139,8 +139,14 @@ fn actions(summary: &Summary, terminal: &Terminal) -> String {
     // The good ones first, as a reader wants them.
     for &action in Action::ALL.iter().rev().filter(|&&action| count(action) > 0) {
         let how = match action {
-            Action::Quarantined | Action::SplitConflict => in_words(&summary.reasons),
-            Action::Reencoded => in_words(&summary.changes),
+            // A split conflict is its own reason, and no other action has it.
+            Action::SplitConflict => format!("{} {}", count(action), Reason::SplitConflict),
+            Action::Quarantined => {
+                let mut reasons = summary.reasons.clone();
+                reasons.remove(Reason::SplitConflict.as_str());
+                in_words(&reasons)
+            }
+            Action::Reencoded => summary.changes.get(action.as_str()).map_or(String::new(), in_words),
             _ => action.meaning().trim_end_matches('.').to_lowercase(),
         };
         let share = percent(count(action), summary.objects);

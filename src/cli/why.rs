@@ -19,7 +19,9 @@ pub struct Args {
 pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let version = version::open(&args.dataset)?;
     let history: Vec<Entry> = version.history()?;
-    let asked = key::from_path(&args.path);
+    // As the manifest shows it, or as the file system does.
+    let shown = args.path.to_str().filter(|path| !find(&history, path).is_empty());
+    let asked = shown.map_or_else(|| key::from_path(&args.path), str::to_owned);
     let found = find(&history, &asked);
     if found.is_empty() {
         let near = nearest(&history, &asked).map_or(String::new(), |uri| format!("; did you mean `{uri}`?"));

@@ -195,7 +195,13 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
         check_consistent(&pipeline, base)?;
         warnings.extend(settings_changed(&inputs, base));
     }
-    let fresh = fresh(&objects, &labels, &columns, &known);
+    let moved = moved(&objects, &columns, &known);
+    if moved > 0 {
+        warnings.push(format!(
+            "the split table now puts {moved} committed samples into another split: they stay where they are"
+        ));
+    }
+    let fresh = fresh(&objects, &labels, &columns, &known, &pipeline.source.classes);
     Ok(Plan {
         pipeline,
         source,
@@ -351,30 +357,55 @@ fn settings_changed(inputs: &Inputs, base: &Version) -> Vec<String> {
     warnings
 }
 
+/// The newest row of each key; rows come sorted by version within a key.
+fn newest(known: &[Entry]) -> HashMap<&str, &Entry> {
+    known.iter().map(|entry| (entry.uri.as_str(), entry)).collect()
+}
+
+/// Committed samples that the split table now puts elsewhere.
+fn moved(objects: &[Object], columns: &[Word], known: &[Entry]) -> usize {
+    let newest = newest(known);
+    let moved = |(object, column): &(&Object, &Word)| match (newest.get(object.uri.as_str()), column) {
+        (Some(entry), Word::One(name)) => entry.split.as_ref().is_some_and(|split| split != name),
+        _ => false,
+    };
+    objects.iter().zip(columns).filter(moved).count()
+}
+
 /// The rows that the base version does not account for.
-fn fresh(objects: &[Object], labels: &[Word], columns: &[Word], known: &[Entry]) -> Vec<usize> {
-    // The last row of a uri is the newest.
-    let mut by_uri: HashMap<&str, &Entry> = HashMap::with_capacity(known.len());
-    for entry in known {
-        by_uri.insert(&entry.uri, entry);
+fn fresh(objects: &[Object], labels: &[Word], columns: &[Word], known: &[Entry], classes: &[String]) -> Vec<usize> {
+    let newest = newest(known);
+    // Per image, what the table now says of all its copies.
+    let mut asked: HashMap<Sha256, Vec<&Word>> = HashMap::new();
+    for (object, column) in objects.iter().zip(columns) {
+        if let Some(id) = newest.get(object.uri.as_str()).and_then(|entry| entry.id) {
+            asked.entry(id).or_default().push(column);
+        }
     }
+    let agreed = |entry: &Entry| {
+        let words = entry.id.and_then(|id| asked.get(&id));
+        words.is_some_and(|words| matches!(words[0], Word::One(_)) && words.iter().all(|word| *word == words[0]))
+    };
     let accounted = |i: usize| {
         let object = &objects[i];
-        by_uri.get(object.uri.as_str()).is_some_and(|entry| {
+        newest.get(object.uri.as_str()).is_some_and(|entry| {
             let same_label = match (&labels[i], &entry.label) {
                 _ if entry.action == Action::Ignored => true,
                 (Word::One(name), Some(known)) => name == known,
                 (Word::One(_), None) => false,
                 (_, known) => known.is_none(),
             };
-            let same_split = match &columns[i] {
-                Word::One(name) => {
-                    entry.split.as_ref().is_none_or(|known| known == name) && entry.reason != Some(Reason::NoSplit)
+            // What was kept out is taken up again once its reason is gone.
+            let settled = match entry.reason {
+                Some(Reason::UnknownClass) => {
+                    !classes.is_empty() && entry.label.as_ref().is_none_or(|label| !classes.contains(label))
                 }
-                _ => true,
+                Some(Reason::NoSplit) => !matches!(columns[i], Word::One(_)),
+                Some(Reason::SplitConflict) => !agreed(entry),
+                Some(Reason::Unreadable) => false,
+                _ => entry.action != Action::Deferred,
             };
-            let settled = entry.action != Action::Deferred && entry.reason != Some(Reason::Unreadable);
-            settled && same_label && same_split && entry.size == object.size && entry.etag == object.etag
+            settled && same_label && entry.size == object.size && entry.etag == object.etag
         })
     };
     (0..objects.len()).filter(|&i| !accounted(i)).collect()

@@ -157,8 +157,8 @@ pub struct Summary {
     pub unchanged: u64,
     /// Objects per action.
     pub actions: BTreeMap<&'static str, u64>,
-    /// Objects per change.
-    pub changes: BTreeMap<&'static str, u64>,
+    /// Samples per action and change.
+    pub changes: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// Objects kept out, per reason.
     pub reasons: BTreeMap<&'static str, u64>,
     /// Classes in the order of their codes.
@@ -512,7 +512,7 @@ impl<'a> Draft<'a> {
     fn summary(&self, shards: &[Shard]) -> Summary {
         let rows = &self.assignment.rows;
         let mut actions = BTreeMap::new();
-        let mut changes = BTreeMap::new();
+        let mut changes: BTreeMap<&'static str, BTreeMap<&'static str, u64>> = BTreeMap::new();
         let mut reasons = BTreeMap::new();
         let mut splits: Vec<(String, BTreeMap<String, u64>)> =
             self.assignment.splits.iter().map(|split| (split.clone(), BTreeMap::new())).collect();
@@ -522,7 +522,8 @@ impl<'a> Draft<'a> {
                 *reasons.entry(reason.as_str()).or_default() += 1;
             }
             if row.action.in_dataset() {
-                indexed.changes.iter().for_each(|change| *changes.entry(change.as_str()).or_default() += 1);
+                let of_action = changes.entry(row.action.as_str()).or_default();
+                indexed.changes.iter().for_each(|change| *of_action.entry(change.as_str()).or_default() += 1);
             }
             if let Some((_, classes)) = splits.iter_mut().find(|(split, _)| Some(split) == row.split.as_ref()) {
                 *classes.entry(row.label.clone().unwrap_or_default()).or_default() += 1;
@@ -587,6 +588,7 @@ fn finish(store: &Store, version: Option<&Version>) -> Result<(), RunError> {
             }
         }
     }
+    store.sweep(|path| is_ours(path) || ["_runs/", "_delta_log/"].iter().any(|folder| path.starts_with(folder)))?;
     for (path, _) in store.list("_runs")? {
         if path != LOCK {
             store.delete(&path)?;
@@ -597,6 +599,9 @@ fn finish(store: &Store, version: Option<&Version>) -> Result<(), RunError> {
 
 /// Whether a file has a name that a run gives: `<run>-<version>-<unit>.parquet`, `<version>-<run>[.shards].parquet`.
 fn is_ours(path: &str) -> bool {
+    if [describe::CARD, describe::CROISSANT].contains(&path) {
+        return true;
+    }
     let name = path.rsplit('/').next().unwrap_or(path);
     let Some(stem) = name.strip_suffix(".parquet") else { return false };
     let stem = stem.strip_suffix(".shards").unwrap_or(stem);

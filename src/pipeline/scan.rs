@@ -76,10 +76,6 @@ impl Batch {
     fn receipt(&self) -> String {
         format!("_runs/scan/{}.json", self.key)
     }
-
-    fn bytes(&self) -> u64 {
-        self.objects.iter().map(|object| object.size).sum()
-    }
 }
 
 /// What a finished unit leaves.
@@ -285,9 +281,4 @@ fn stage(store: &Store, batch: &Batch, rows: Vec<(Indexed, Option<Bytes>)>) -> R
         store.put(&batch.receipt(), serde_json::to_vec(&receipt).expect("rows have string keys"))?;
     }
     Ok(Scanned { segment: path, rows: receipt.rows })
-}
-
-/// Bytes and objects of batches, for messages.
-pub fn size(batches: &[Batch]) -> (u64, u64) {
-    batches.iter().fold((0, 0), |(bytes, objects), batch| (bytes + batch.bytes(), objects + batch.objects.len() as u64))
 }

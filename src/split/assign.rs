@@ -2,7 +2,7 @@
 //!
 //! A pure function: neither the order of the listing nor the number of threads nor the clock has a say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::duplicates::{self, Candidate, Known, Verdict};
 use super::stratified::{Quotas, fill};
@@ -88,10 +88,14 @@ pub struct Assignment {
 /// Assigns. `index` is sorted by key; `labels` and `columns` (the split that a table names) run parallel to it.
 pub fn assign(index: &[Indexed], labels: &[Word], columns: &[Word], rules: &Rules) -> Assignment {
     let mut rows: Vec<Assigned> = index.iter().zip(labels).map(|(row, label)| labelled(row, label, rules)).collect();
-    drop_duplicates(index, &mut rows, rules);
     let mut warnings = Vec::new();
+    // What the table keeps out must not stand for a copy that it lets in: splits are read before duplicates are dropped.
     if rules.split.strategy == Strategy::Column {
-        by_column(index, columns, &mut rows, rules, &mut warnings);
+        read_splits(index, columns, &mut rows, rules);
+    }
+    drop_duplicates(index, &mut rows, rules);
+    if rules.split.strategy == Strategy::Column {
+        keep_together(index, columns, &mut rows, rules, &mut warnings);
     }
     let classes = classes(&rows, rules);
     let splits = splits(&rows, rules);
@@ -314,8 +318,15 @@ fn is_split_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.chars().all(plain) && !name.starts_with(['-', '_'])
 }
 
-fn by_column(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules: &Rules, warnings: &mut Vec<String>) {
-    for (row, column) in rows.iter_mut().zip(columns).filter(|(row, _)| row.action.in_dataset()) {
+/// The split that the table names. A committed sample has its split for good and is not asked again.
+fn read_splits(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules: &Rules) {
+    let committed: HashSet<(Sha256, Option<&str>)> =
+        rules.placed.iter().map(|placed| (placed.id, placed.label.as_deref())).collect();
+    for ((row, indexed), column) in rows.iter_mut().zip(index).zip(columns) {
+        let known = indexed.id.is_some_and(|id| committed.contains(&(id, row.label.as_deref())));
+        if known || !row.action.in_dataset() {
+            continue;
+        }
         match column {
             Word::One(name) if is_split_name(name) => row.split = Some(name.clone()),
             Word::One(name) => {
@@ -331,7 +342,18 @@ fn by_column(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules: 
             }
         }
     }
-    // One image, several rows: they agree with each other and with what is committed, or they are kept out.
+}
+
+/// One image, several rows: they agree with each other and with what is committed, or they are kept out.
+fn keep_together(
+    index: &[Indexed],
+    columns: &[Word],
+    rows: &mut [Assigned],
+    rules: &Rules,
+    warnings: &mut Vec<String>,
+) {
+    // Only samples are in a split.
+    rows.iter_mut().filter(|row| !row.action.in_dataset()).for_each(|row| row.split = None);
     let mut wanted: HashMap<Sha256, BTreeSet<String>> = HashMap::new();
     for placed in rules.placed {
         wanted.entry(placed.id).or_default().insert(placed.split.clone());
@@ -352,6 +374,10 @@ fn by_column(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules: 
         } else if let (Action::Duplicate, Word::One(asked)) = (row.action, &columns[i])
             && !splits.contains(asked)
         {
+            // A committed sample that was only touched is no copy of itself.
+            if row.duplicate_of.as_deref() == Some(&index[i].object.uri) {
+                continue;
+            }
             leaks += 1;
             let told = format!(
                 "the split table puts this copy into `{asked}`, its sample is in {}",

@@ -3,6 +3,8 @@
 mod place;
 mod layers;
 mod ingest;
+mod labels;
+mod splits;
 mod bad_input;
 mod resume;
 mod documents;

@@ -85,9 +85,12 @@ fn what_a_dead_run_left_is_cleared_by_the_next_commit() {
     let place = large();
     place.write("set/_runs/lock", "");
     place.write("set/data/train/0123456789ab-0-00000.parquet", "left by a dead run");
+    place.write("set/data/train/0123456789ab-0-00001.parquet#1", "half of one");
+    place.write("set/_runs/scan/0123.bin#1", "half of one");
     place.write("set/data/train/mine.parquet", "somebody's own");
     place.run();
     assert!(!place.path("set/data/train/0123456789ab-0-00000.parquet").exists());
+    assert!(!place.path("set/data/train/0123456789ab-0-00001.parquet#1").exists());
     assert!(place.path("set/data/train/mine.parquet").exists(), "what is not ours is left alone");
     let left: Vec<String> = place.files("set/_runs").into_iter().map(|(path, _)| path).collect();
     assert_eq!(left, ["lock"]);
