@@ -2,8 +2,9 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/swinpipe
-# The judges' environment is made anew when their pins change.
+# The judges' and the peers' environments are made anew when their pins change.
 VENV := $(CACHE)/interop-$(shell cksum < tests/interop/requirements.txt | cut -d' ' -f1)
+PEERS := $(CACHE)/peers-$(shell cksum < benches/peers/requirements.txt | cut -d' ' -f1)
 # cmake from PyPI comes first, if it had to be fetched.
 export PATH := $(CACHE)/tools/bin:$(PATH)
 
@@ -33,16 +34,18 @@ interop: $(VENV)/ready
 	cargo build --locked
 	sh tests/interop/run.sh $(TARGET)/debug/swinpipe $(VENV)/bin/python
 
-bench: tools ## speed and memory beside their floors
-	cargo bench --locked --bench ingest
+bench: tools $(PEERS)/ready ## speed and memory beside floors and peers
+	SWINPIPE_BENCH_PYTHON=$(or $(SWINPIPE_BENCH_PYTHON),$(PEERS)/bin/python) cargo bench --locked --bench ingest
 
 # libjpeg-turbo and libaom are built from source.
 tools:
 	@sh tests/tools.sh $(CACHE)/tools
 
 $(VENV)/ready: tests/interop/requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
+$(PEERS)/ready: benches/peers/requirements.txt
+$(VENV)/ready $(PEERS)/ready:
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean: ## remove what was built and drawn

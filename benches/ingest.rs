@@ -6,23 +6,27 @@
 //! - *floor, resize*: the same, then fast_image_resize to a shorter side of 256 and encoding, from memory, on every core.
 //! - *keep*, *resize*: the whole `swinpipe run`, process start to exit: listing, hashes, verification, fingerprint, Parquet,
 //!   fsync and commit. Peak memory is the process's own.
-//! - *keep ×10*: the same over ten times the data, for its memory.
+//! - *keep ×10*, *resize ×10*: the same over ten times the data, for its memory.
+//! - *webdataset*, *mosaic*: what others take to verify or resize the same files with Pillow and to write shards, start-up
+//!   left out; run by the Python that `SWINPIPE_BENCH_PYTHON` names, where that has them.
 //!
 //! The corpus is a folder of JPEGs: `SWINPIPE_BENCH_CORPUS`, or `../shared/data/imagenet1000`, or made ones.
-//! `SWINPIPE_BENCH_PEERS` names a script that prints JSON lines of its own for the same corpus; they are shown as they are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 use std::{fs, io};
 
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use turbojpeg::PixelFormat;
 
 use swinpipe::clean::encode::encode;
 use swinpipe::clean::raster::Raster;
-use swinpipe::clean::{Clean, Filter, Resize, ResizeWhen, Subsampling, resize};
+use swinpipe::clean::{Clean, Resize, ResizeWhen, Subsampling, resize};
 
 const REPEATS: usize = 3;
 
@@ -31,7 +35,6 @@ fn resizing() -> Clean {
     Clean {
         quality: 90,
         subsampling: Subsampling::S420,
-        filter: Filter::CatmullRom,
         resize: Some(Resize { shorter_side: 256, when: ResizeWhen::Larger }),
         ..Clean::default()
     }
@@ -57,15 +60,20 @@ fn bench() -> io::Result<()> {
         println!("{result}");
         results.push(result);
     };
-    let mut keep = Vec::new();
-    let mut small = Vec::new();
+    let (mut keep, mut small) = (Vec::new(), Vec::new());
     let (mut keep_floor, mut small_floor) = (Vec::new(), Vec::new());
+    let mut peers: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     // Interleaved, so that a noisy minute falls on all alike.
     for _ in 0..REPEATS {
         keep_floor.push(floor(&files, |raster| raster.pixels.len()));
         keep.push(run(&corpus, scratch.path(), "")?);
         small_floor.push(floor(&files, resize_and_encode));
         small.push(run(&corpus, scratch.path(), RESIZE)?);
+        for (arm, mode) in PEERS {
+            if let Some(seconds) = peer(arm, mode, &corpus)? {
+                peers.entry(format!("{arm}, {mode}")).or_default().push(seconds);
+            }
+        }
     }
     let images = files.len() as f64;
     let keep_floor = median(keep_floor);
@@ -74,17 +82,13 @@ fn bench() -> io::Result<()> {
     show(told("keep", images, keep, keep_floor));
     show(json!({ "arm": "floor, resize", "img_s": (images / small_floor).round() }));
     show(told("resize", images, small, small_floor));
+    for (arm, seconds) in peers {
+        show(json!({ "arm": arm, "img_s": (images / median(seconds)).round() }));
+    }
     let tenfold = tenfold(&files, scratch.path())?;
     show(told("keep ×10", images * 10.0, vec![run(&tenfold, scratch.path(), "")?], keep_floor * 10.0));
     show(told("resize ×10", images * 10.0, vec![run(&tenfold, scratch.path(), RESIZE)?], small_floor * 10.0));
     fs::remove_dir_all(&tenfold)?;
-    if let Some(script) = std::env::var_os("SWINPIPE_BENCH_PEERS") {
-        let output = Command::new(script).arg(&corpus).stderr(Stdio::inherit()).output()?;
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .for_each(show);
-    }
     table(&results);
     Ok(())
 }
@@ -143,10 +147,36 @@ fn resize_and_encode(raster: Raster) -> usize {
     let clean = resizing();
     let size = clean.resize.and_then(|wanted| resize::target(&wanted, raster.width, raster.height));
     let raster = match size {
-        Some(size) => resize::scale(raster, size, clean.filter).expect("sizes of photos can be scaled"),
+        Some((width, height)) => {
+            let pixel = PixelType::U8x3;
+            let source = ImageRef::new(raster.width, raster.height, &raster.pixels, pixel).expect("a whole image");
+            let mut scaled = Image::new(width, height, pixel);
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+            Resizer::new().resize(&source, &mut scaled, &options).expect("sizes of photos can be scaled");
+            Raster { width, height, pixels: scaled.into_vec(), ..raster }
+        }
         None => raster,
     };
     encode(&raster, &clean).expect("photos can be encoded").len()
+}
+
+const PEERS: [(&str, &str); 4] =
+    [("webdataset", "keep"), ("webdataset", "resize"), ("mosaic", "keep"), ("mosaic", "resize")];
+
+/// Seconds that another writer takes; `None` where it is not installed.
+fn peer(arm: &str, mode: &str, corpus: &Path) -> io::Result<Option<f64>> {
+    let Some(python) = std::env::var_os("SWINPIPE_BENCH_PYTHON") else { return Ok(None) };
+    let out = tempfile::tempdir()?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/ingest.py");
+    let output = Command::new(python).arg(script).args([arm, mode]).arg(corpus).arg(out.path()).output()?;
+    match output.status.code() {
+        Some(0) => {
+            let seconds = String::from_utf8_lossy(&output.stdout).trim().parse();
+            seconds.map(Some).map_err(|error| io::Error::other(format!("{arm}: {error}")))
+        }
+        Some(3) => Ok(None),
+        _ => Err(io::Error::other(format!("{arm}: {}", String::from_utf8_lossy(&output.stderr)))),
+    }
 }
 
 /// What a run of the program took.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
+use super::planes::Planes;
 use super::raster::{Raster, Rejected};
 use super::{Clean, OutputFormat, Subsampling};
 use crate::sample::{Format, Reason};
@@ -29,21 +30,38 @@ pub fn encode(raster: &Raster, clean: &Clean) -> Result<Vec<u8>, Rejected> {
         OutputFormat::Webp => webp(raster, clean.quality),
         OutputFormat::Png => png(raster),
     };
-    encoded.map_err(|why| {
-        let format = clean.format.format();
-        Rejected::new(Reason::Unsupported, format!("{} × {} pixels as {format}: {why}", raster.width, raster.height))
-    })
+    encoded.map_err(|why| refused(raster.width, raster.height, clean.format.format(), &why))
+}
+
+/// Encodes the planes of a JPEG as a JPEG, whatever `clean.format` says.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_planes(planes: &Planes, icc: Option<&[u8]>, clean: &Clean) -> Result<Vec<u8>, Rejected> {
+    let encoded = compress(clean.quality, planes.subsampling, icc, |compressor| {
+        compressor.compress_yuv_to_vec(planes.image(&planes.samples[..]))
+    });
+    encoded.map_err(|why| refused(planes.width, planes.height, Format::Jpeg, &why))
+}
+
+fn refused(width: u32, height: u32, format: Format, why: &str) -> Rejected {
+    Rejected::new(Reason::Unsupported, format!("{width} × {height} pixels as {format}: {why}"))
+}
+
+impl From<Subsampling> for Subsamp {
+    fn from(subsampling: Subsampling) -> Subsamp {
+        match subsampling {
+            Subsampling::S444 => Subsamp::None,
+            Subsampling::S422 => Subsamp::Sub2x1,
+            Subsampling::S420 => Subsamp::Sub2x2,
+        }
+    }
 }
 
 fn jpeg(raster: &Raster, quality: u8, subsampling: Subsampling) -> Result<Vec<u8>, String> {
-    thread_local! {
-        static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
-    }
-    let (format, subsampling) = match (raster.channels, subsampling) {
-        (1, _) => (PixelFormat::GRAY, Subsamp::Gray),
-        (_, Subsampling::S444) => (PixelFormat::RGB, Subsamp::None),
-        (_, Subsampling::S422) => (PixelFormat::RGB, Subsamp::Sub2x1),
-        (_, Subsampling::S420) => (PixelFormat::RGB, Subsamp::Sub2x2),
+    let (format, subsampling) = match raster.channels {
+        1 => (PixelFormat::GRAY, Subsamp::Gray),
+        _ => (PixelFormat::RGB, subsampling.into()),
     };
     let image = turbojpeg::Image {
         pixels: &raster.pixels[..],
@@ -52,6 +70,19 @@ fn jpeg(raster: &Raster, quality: u8, subsampling: Subsampling) -> Result<Vec<u8
         height: raster.height as usize,
         format,
     };
+    compress(quality, subsampling, raster.icc.as_deref(), |compressor| compressor.compress_to_vec(image))
+}
+
+/// Runs `encode` with this thread's compressor and adds the profile.
+fn compress(
+    quality: u8,
+    subsampling: Subsamp,
+    icc: Option<&[u8]>,
+    encode: impl FnOnce(&mut Compressor) -> turbojpeg::Result<Vec<u8>>,
+) -> Result<Vec<u8>, String> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
+    }
     let encoded = COMPRESSOR.with_borrow_mut(|slot| -> turbojpeg::Result<Vec<u8>> {
         if slot.is_none() {
             *slot = Some(Compressor::new()?);
@@ -59,10 +90,10 @@ fn jpeg(raster: &Raster, quality: u8, subsampling: Subsampling) -> Result<Vec<u8
         let compressor = slot.as_mut().expect("filled above");
         compressor.set_quality(quality.into())?;
         compressor.set_subsamp(subsampling)?;
-        compressor.compress_to_vec(image)
+        encode(compressor)
     });
     let mut encoded = encoded.map_err(|error| error.to_string())?;
-    if let Some(icc) = &raster.icc {
+    if let Some(icc) = icc {
         insert_icc(&mut encoded, icc);
     }
     Ok(encoded)

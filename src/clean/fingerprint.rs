@@ -43,30 +43,30 @@ pub fn thumbnail(raster: &Raster) -> Gray {
     let (width, height) = (raster.width as usize, raster.height as usize);
     let channels = usize::from(raster.channels);
     let (columns, rows) = (width.div_ceil(scale), height.div_ceil(scale));
-    let mut sums = vec![0u32; columns];
+    // Down first: at most 8 × 255, and a loop that vectorises.
+    let mut down = vec![0u16; width * channels];
     let mut pixels = Vec::with_capacity(columns * rows);
     for band in raster.pixels.chunks(scale * width * channels) {
-        sums.fill(0);
+        down.fill(0);
         for row in band.chunks_exact(width * channels) {
-            for (sum, block) in sums.iter_mut().zip(row.chunks(scale * channels)) {
-                *sum += match channels {
-                    1 => block.iter().map(|&v| u32::from(v)).sum::<u32>(),
-                    _ => block.chunks_exact(3).map(luma).sum(),
-                };
-            }
+            down.iter_mut().zip(row).for_each(|(sum, &v)| *sum += u16::from(v));
         }
         let high = band.len() / (width * channels);
-        pixels.extend(sums.iter().enumerate().map(|(column, sum)| {
-            let count = (high * scale.min(width - column * scale)) as u32;
-            ((sum + count / 2) / count) as u8
+        pixels.extend(down.chunks(scale * channels).map(|block| {
+            let count = (high * block.len() / channels) as u32;
+            let mean = |channel: usize| {
+                let sum: u32 = block.iter().skip(channel).step_by(channels).map(|&v| u32::from(v)).sum();
+                (sum + count / 2) / count
+            };
+            if channels == 1 { mean(0) as u8 } else { luma([mean(0), mean(1), mean(2)]) }
         }));
     }
     Gray { width: columns as u32, height: rows as u32, pixels }
 }
 
 /// ITU-R BT.601 luma in 16-bit fixed point, as libjpeg computes it.
-fn luma(rgb: &[u8]) -> u32 {
-    (19595 * u32::from(rgb[0]) + 38470 * u32::from(rgb[1]) + 7471 * u32::from(rgb[2]) + 32768) >> 16
+fn luma([r, g, b]: [u32; 3]) -> u8 {
+    ((19595 * r + 38470 * g + 7471 * b + 32768) >> 16) as u8
 }
 
 /// The hash of an upright thumbnail.

@@ -9,12 +9,13 @@
 
 use std::cell::RefCell;
 
-use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
 use super::fingerprint::{Gray, thumbnail_scale};
 use super::jpeg_header::{self, Header};
 use super::jpeg_scan::Verifier;
 use super::limits::Limits;
+use super::planes::Planes;
 use super::raster::{Raster, Rejected, admit};
 use crate::sample::{Change, Reason};
 
@@ -106,8 +107,36 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
         // An ink profile says nothing about RGB.
         icc: if header.components == 4 { None } else { header.icc.clone() },
         changes,
-        note: trailing_note(jpeg_header::structure(bytes).trailing),
+        note: note(bytes),
     })
+}
+
+/// Decodes a three-component JPEG to its planes; `None` if it is not stored as luma and chroma of a usual subsampling, or
+/// would have to be turned upright.
+///
+/// # Errors
+/// As [`verify`].
+pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<Planes>, Rejected> {
+    if header.components != 3 || header.orientation != 1 {
+        return Ok(None);
+    }
+    let decode = |bytes: &[u8]| -> Result<Option<Planes>, turbojpeg::Error> {
+        let mut decompressor = decompressor()?;
+        let stored = decompressor.read_header(bytes)?;
+        if stored.colorspace != Colorspace::YCbCr || stored.subsamp == Subsamp::Unknown || stored.is_lossless {
+            return Ok(None);
+        }
+        let mut planes = Planes::new(header.width, header.height, stored.subsamp);
+        let mut samples = std::mem::take(&mut planes.samples);
+        decompressor.decompress_to_yuv(bytes, planes.image(&mut samples[..]))?;
+        Ok(Some(Planes { samples, ..planes }))
+    };
+    mending(bytes, header, decode).map(|(planes, _)| planes)
+}
+
+/// What is worth recording of a JPEG that was decoded.
+pub fn note(bytes: &[u8]) -> Option<String> {
+    trailing_note(jpeg_header::structure(bytes).trailing)
 }
 
 fn trailing_note(trailing: usize) -> Option<String> {
@@ -165,12 +194,17 @@ fn decode(
     let height = factor.scale(header.height as usize);
     let pitch = width * format.size();
     let mut image = Image { pixels: vec![0; pitch * height], width, pitch, height, format };
-    // A new one each time: a decompressor remembers the tables of the file before, and would lend them to one that has none.
-    let mut decompressor = Decompressor::new()?;
-    decompressor.set_scan_limit(MOST_SCANS)?;
+    let mut decompressor = decompressor()?;
     decompressor.set_scaling_factor(factor)?;
     decompressor.decompress(bytes, image.as_deref_mut())?;
     Ok(image)
+}
+
+/// A new one each time: a decompressor remembers the tables of the file before, and would lend them to one that has none.
+fn decompressor() -> Result<Decompressor, turbojpeg::Error> {
+    let mut decompressor = Decompressor::new()?;
+    decompressor.set_scan_limit(MOST_SCANS)?;
+    Ok(decompressor)
 }
 
 /// RGB of four-channel ink, each stored as 255 minus the amount: the product of what ink and black let through.

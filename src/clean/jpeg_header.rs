@@ -60,7 +60,7 @@ fn segment(bytes: &[u8], mut at: usize) -> Result<Segment<'_>, NoSegment> {
     let byte = |at: usize| bytes.get(at).copied().ok_or(NoSegment::Ended);
     loop {
         let rest = bytes.get(at..).unwrap_or(&[]);
-        at += rest.iter().position(|&b| b == 0xFF).ok_or(NoSegment::Ended)?;
+        at += memchr::memchr(0xFF, rest).ok_or(NoSegment::Ended)?;
         let marker = byte(at + 1)?;
         match marker {
             0xFF => at += 1,

@@ -23,6 +23,7 @@ pub mod tiff;
 pub mod others;
 pub mod exif;
 pub mod resize;
+pub mod planes;
 pub mod fingerprint;
 pub mod encode;
 
@@ -288,6 +289,12 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
                 keep_jpeg(bytes.len(), verified, lies, cleaned);
                 return Ok(());
             }
+            if let Some(size) = resized(config, header.width, header.height)
+                && config.format == OutputFormat::Jpeg
+                && let Some(planes) = jpeg::planes(bytes, &header)?
+            {
+                return scale_planes(bytes, header, planes, size, reencode, config, cleaned);
+            }
             jpeg::pixels(bytes, &header)?
         }
         format => raster::decode(format, bytes, &config.limits)?,
@@ -332,6 +339,37 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
         bytes: stored.1 as u64,
         format: stored.2,
     });
+    Ok(())
+}
+
+/// Stores a colour JPEG as a smaller one.
+fn scale_planes(
+    bytes: &[u8],
+    header: jpeg_header::Header,
+    planes: planes::Planes,
+    size: (u32, u32),
+    reencode: bool,
+    config: &Clean,
+    cleaned: &mut Cleaned,
+) -> Result<(), Rejected> {
+    let planes = planes
+        .scale(size, config.filter, config.subsampling)
+        .map_err(|error| Rejected::new(Reason::Unsupported, error.to_string()))?;
+    let encoded = encode::encode_planes(&planes, header.icc.as_deref(), config)?;
+    cleaned.detail = jpeg::note(bytes);
+    cleaned.changes = if reencode { vec![Change::Format, Change::Resize] } else { vec![Change::Resize] };
+    cleaned.image = Some(Facts {
+        width: planes.width,
+        height: planes.height,
+        mode: header.mode().into(),
+        orientation: 1,
+        frames: 1,
+        phash: phash(&fingerprint::thumbnail(&planes.luma())),
+        sha256: Sha256::of(&encoded),
+        bytes: encoded.len() as u64,
+        format: Format::Jpeg,
+    });
+    cleaned.outcome = Outcome::Stored(encoded.into());
     Ok(())
 }
 

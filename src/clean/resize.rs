@@ -55,10 +55,72 @@ pub fn target(resize: &Resize, width: u32, height: u32) -> Option<(u32, u32)> {
 /// # Errors
 /// fast_image_resize's, for sizes that it does not take.
 pub fn scale(raster: Raster, (width, height): (u32, u32), filter: Filter) -> Result<Raster, ScaleError> {
+    let size = (raster.width, raster.height);
+    let whole = (f64::from(size.0), f64::from(size.1));
+    let pixel = if raster.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    let pixels = resample(&raster.pixels, size, pixel, whole, (width, height), filter)?;
+    Ok(Raster { width, height, pixels, ..raster })
+}
+
+/// Scales the `part` of a plane, `[rows, columns] u8`, measured from its upper left corner, to a size.
+///
+/// # Why in two steps
+///
+/// fast_image_resize goes along the rows first, and a row of single bytes is what its vector code is slowest at. So the
+/// rows are made fewer first, and then four of them are taken as the four channels of one. The filter is the same.
+///
+/// # Errors
+/// As [`scale`].
+pub(super) fn scale_plane(
+    samples: &[u8],
+    (columns, rows): (u32, u32),
+    part: (f64, f64),
+    (to_columns, to_rows): (u32, u32),
+    filter: Filter,
+) -> Result<Vec<u8>, ScaleError> {
+    let whole_rows = (f64::from(columns), part.1);
+    let fewer = resample(samples, (columns, rows), PixelType::U8, whole_rows, (columns, to_rows), filter)?;
+    let bands = to_rows.div_ceil(4);
+    let banded = interleave(&fewer, columns as usize, bands as usize);
+    let part = (part.0, f64::from(bands));
+    let banded = resample(&banded, (columns, bands), PixelType::U8x4, part, (to_columns, bands), filter)?;
+    Ok(deinterleave(&banded, to_columns as usize, to_rows as usize))
+}
+
+/// `[rows, columns]` to `[bands, columns, 4]`; rows beyond the last are zero.
+fn interleave(samples: &[u8], columns: usize, bands: usize) -> Vec<u8> {
+    let nothing = vec![0; columns];
+    let mut banded = Vec::with_capacity(bands * columns * 4);
+    for band in samples.chunks(columns * 4) {
+        let row = |at: usize| band.get(at * columns..).filter(|rest| !rest.is_empty()).unwrap_or(&nothing);
+        let (first, second, third, fourth) = (row(0), row(1), row(2), row(3));
+        let pixels = first.iter().zip(second).zip(third).zip(fourth).take(columns);
+        banded.extend(pixels.flat_map(|(((&a, &b), &c), &d)| [a, b, c, d]));
+    }
+    banded
+}
+
+/// `[bands, columns, 4]` to `[rows, columns]`.
+fn deinterleave(banded: &[u8], columns: usize, rows: usize) -> Vec<u8> {
+    let mut samples = Vec::with_capacity(rows * columns);
+    for (row, band) in (0..rows).map(|row| (row, &banded[row / 4 * columns * 4..][..columns * 4])) {
+        samples.extend(band.as_chunks::<4>().0.iter().map(|pixel| pixel[row % 4]));
+    }
+    samples
+}
+
+/// Scales the `part` of `[rows, columns]` pixels, measured from the upper left corner, to a size.
+fn resample(
+    samples: &[u8],
+    (columns, rows): (u32, u32),
+    pixel: PixelType,
+    part: (f64, f64),
+    (to_columns, to_rows): (u32, u32),
+    filter: Filter,
+) -> Result<Vec<u8>, ScaleError> {
     thread_local! {
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
-    let pixel = if raster.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
     let filter = match filter {
         Filter::Box => FilterType::Box,
         Filter::Bilinear => FilterType::Bilinear,
@@ -66,11 +128,13 @@ pub fn scale(raster: Raster, (width, height): (u32, u32), filter: Filter) -> Res
         Filter::Mitchell => FilterType::Mitchell,
         Filter::Lanczos3 => FilterType::Lanczos3,
     };
-    let source = ImageRef::new(raster.width, raster.height, &raster.pixels, pixel)?;
-    let mut scaled = Image::new(width, height, pixel);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let source = ImageRef::new(columns, rows, samples, pixel)?;
+    let mut scaled = Image::new(to_columns, to_rows, pixel);
+    // The fourth channel is no alpha.
+    let options =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(0.0, 0.0, part.0, part.1).use_alpha(false);
     RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut scaled, &options))?;
-    Ok(Raster { width, height, pixels: scaled.into_vec(), ..raster })
+    Ok(scaled.into_vec())
 }
 
 /// Sizes that cannot be scaled to.

@@ -3,6 +3,8 @@
 //! Kept bytes of a local source were not staged: they are read again, and proven by their digest to be what was scanned.
 //! An object that changed in between becomes `deferred`, and the run assigns and lays out anew without it.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -17,6 +19,9 @@ use crate::shard::writer::{QuarantineRow, QuarantineWriter, Row, ShardWriter, Wr
 use crate::source::folder::{self, ReadError};
 use crate::split::assign::Assigned;
 use crate::store::{Store, StoreError};
+
+/// Image bytes that a file being written holds at a time.
+const GATHERED: u64 = 4 << 20;
 
 /// What every unit of a run reads.
 pub struct Inputs<'a> {
@@ -136,15 +141,20 @@ fn finished(store: &Store, unit: &Unit, path: &str) -> Option<Receipt> {
     complete.then_some(receipt)
 }
 
+/// The files of a unit are independent of each other; all are tried, so that all changed objects are known at once.
 fn write_unit(inputs: &Inputs, unit: &Unit, watch: &Watch) -> Result<Vec<Written>, UnitError> {
-    let mut changed = Vec::new();
-    let mut written = Vec::with_capacity(unit.files.len());
-    for file in &unit.files {
-        match &file.split {
-            Some(split) => written.push(write_shard(inputs, file, split, watch, &mut changed)?),
-            None => written.push(write_quarantine(inputs, file, watch, &mut changed)?),
-        }
-    }
+    let write = |file: &File| {
+        let mut changed = Vec::new();
+        let written = match &file.split {
+            Some(split) => write_shard(inputs, file, split, watch, &mut changed)?,
+            None => write_quarantine(inputs, file, watch, &mut changed)?,
+        };
+        Ok((written, changed))
+    };
+    let files: Vec<(Written, Vec<usize>)> =
+        unit.files.par_iter().with_max_len(1).map(write).collect::<Result<_, UnitError>>()?;
+    let (written, changed): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+    let changed = changed.concat();
     if changed.is_empty() { Ok(written) } else { Err(UnitError::Changed(changed)) }
 }
 
@@ -156,32 +166,43 @@ fn write_shard(
     changed: &mut Vec<usize>,
 ) -> Result<Written, UnitError> {
     let mut shard = ShardWriter::create(inputs.store, file.path.clone(), inputs.classes, inputs.row_group_size)?;
-    for &row in &file.rows {
+    let image = |row: usize| match (inputs.index[row].id, &inputs.index[row].image) {
+        (Some(id), Some(image)) => (id, image),
+        _ => unreachable!("only good images are assigned to a split"),
+    };
+    let mut rest = &file.rows[..];
+    while !rest.is_empty() {
         if watch.stopped() {
             return Err(UnitError::Stopped);
         }
-        let indexed = &inputs.index[row];
-        let (Some(id), Some(image)) = (indexed.id, &indexed.image) else {
-            unreachable!("only good images are assigned to a split");
+        let mut bytes = 0;
+        let fits = |&&row: &&usize| {
+            bytes += image(row).1.bytes;
+            bytes <= GATHERED
         };
-        let Some(bytes) = stored_bytes(inputs, row, image.sha256, image.bytes)? else {
-            changed.push(row);
-            continue;
-        };
-        let label = inputs.assigned[row].label.as_ref();
-        shard.push(&Row {
-            bytes: &bytes,
-            path: &layout::image_path(indexed),
-            label: label
-                .and_then(|label| inputs.classes.iter().position(|class| class == label))
-                .map(|code| code as i64),
-            split,
-            id,
-            image_sha256: image.sha256,
-            width: image.width,
-            height: image.height,
-        })?;
-        watch.tell(Event::Advance(1));
+        let (rows, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        rest = after;
+        for (&row, bytes) in rows.iter().zip(stored_bytes(inputs, rows)?) {
+            let (id, image) = image(row);
+            let Some(bytes) = bytes else {
+                changed.push(row);
+                continue;
+            };
+            let label = inputs.assigned[row].label.as_ref();
+            shard.push(&Row {
+                bytes: &bytes,
+                path: &layout::image_path(&inputs.index[row]),
+                label: label
+                    .and_then(|label| inputs.classes.iter().position(|class| class == label))
+                    .map(|code| code as i64),
+                split,
+                id,
+                image_sha256: image.sha256,
+                width: image.width,
+                height: image.height,
+            })?;
+            watch.tell(Event::Advance(1));
+        }
     }
     Ok(shard.finish()?)
 }
@@ -223,17 +244,32 @@ fn write_quarantine(
     Ok(quarantine.finish()?)
 }
 
-/// The bytes that a sample's row stores; `None` if the source changed.
-fn stored_bytes(inputs: &Inputs, row: usize, sha256: Sha256, length: u64) -> Result<Option<Bytes>, UnitError> {
-    let (Some(segment), Some(offset)) = (inputs.segments[row], inputs.index[row].staged) else {
-        return source_bytes(inputs, row, sha256);
-    };
-    let bytes = inputs.store.get_range(segment, offset, length)?;
-    if Sha256::of(&bytes) != sha256 {
-        let uri = inputs.index[row].object.uri.clone();
-        return Err(UnitError::Staged { segment: segment.to_owned(), uri });
+/// The bytes that the rows of these samples store; `None` where the source changed.
+///
+/// Staged images are asked for segment by segment: one request for many instead of one for each.
+fn stored_bytes(inputs: &Inputs, rows: &[usize]) -> Result<Vec<Option<Bytes>>, UnitError> {
+    let facts = |row: usize| inputs.index[row].image.as_ref().map_or((Sha256([0; 32]), 0), |i| (i.sha256, i.bytes));
+    let mut bytes = vec![None; rows.len()];
+    let mut staged: BTreeMap<&str, Vec<(usize, Range<u64>)>> = BTreeMap::new();
+    for (at, &row) in rows.iter().enumerate() {
+        match (inputs.segments[row], inputs.index[row].staged) {
+            (Some(segment), Some(offset)) => {
+                staged.entry(segment).or_default().push((at, offset..offset + facts(row).1));
+            }
+            _ => bytes[at] = source_bytes(inputs, row, facts(row).0)?,
+        }
     }
-    Ok(Some(bytes))
+    for (segment, wanted) in staged {
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
+        for ((at, _), found) in wanted.into_iter().zip(inputs.store.get_ranges(segment, &ranges)?) {
+            if Sha256::of(&found) != facts(rows[at]).0 {
+                let uri = inputs.index[rows[at]].object.uri.clone();
+                return Err(UnitError::Staged { segment: segment.to_owned(), uri });
+            }
+            bytes[at] = Some(found);
+        }
+    }
+    Ok(bytes)
 }
 
 /// An object's own bytes; `None` if they are not those that were scanned.
