@@ -9,7 +9,7 @@
 use turbojpeg::{Subsamp, YuvImage};
 
 use super::raster::Raster;
-use super::resize::{ScaleError, scale_plane};
+use super::resize::{ScaleError, scale_planes};
 use super::{Filter, Subsampling};
 
 /// The planes of a YCbCr image, upright: `[planes, rows, columns] u8`, one behind the other.
@@ -65,29 +65,22 @@ impl Planes {
         subsampling: Subsampling,
     ) -> Result<Planes, ScaleError> {
         let mut scaled = Planes { width, height, subsampling: subsampling.into(), samples: Vec::new() };
-        for plane in 0..3 {
-            let from = self.size(plane);
-            let to = scaled.size(plane);
-            // What the wanted samples cover, in samples of the plane: the last of them may reach beyond the image.
-            let covered = |to: usize, wanted: (u32, usize), has: (u32, usize)| {
-                let per_sample = |sampling: usize| if plane == 0 { 1.0 } else { sampling as f64 };
-                to as f64 * per_sample(wanted.1) / f64::from(wanted.0) * f64::from(has.0) / per_sample(has.1)
-            };
-            let (sampling, own) = (scaled.subsampling.size(), self.subsampling.size());
-            let across = covered(to.0, (width, sampling.0), (self.width, own.0));
-            let down = covered(to.1, (height, sampling.1), (self.height, own.1));
-            let grown;
-            let size = (from.0.max(across.ceil() as usize), from.1.max(down.ceil() as usize));
-            let samples = if size == from {
-                self.plane(plane)
-            } else {
-                grown = grow(self.plane(plane), from, size);
-                &grown
-            };
-            let size = (size.0 as u32, size.1 as u32);
-            let to = (to.0 as u32, to.1 as u32);
-            scaled.samples.extend(scale_plane(samples, size, (across, down), to, filter)?);
-        }
+        let (size, part) = (self.size(0), (f64::from(self.width), f64::from(self.height)));
+        let luma = scale_planes([self.plane(0)], size, part, (width as usize, height as usize), filter)?;
+        grow(&luma, (width as usize, height as usize), scaled.size(0), &mut scaled.samples);
+        let (size, to) = (self.size(1), scaled.size(1));
+        // What the wanted samples cover, in samples of the plane: the last of them may reach beyond the image.
+        let covered = |to: usize, wanted: (u32, usize), has: (u32, usize)| {
+            (to * wanted.1) as f64 / f64::from(wanted.0) * f64::from(has.0) / has.1 as f64
+        };
+        let (wanted, has) = (scaled.subsampling.size(), self.subsampling.size());
+        let across = covered(to.0, (width, wanted.0), (self.width, has.0));
+        let down = covered(to.1, (height, wanted.1), (self.height, has.1));
+        let grown = (size.0.max(across.ceil() as usize), size.1.max(down.ceil() as usize));
+        let (mut blue, mut red) = (Vec::new(), Vec::new());
+        grow(self.plane(1), size, grown, &mut blue);
+        grow(self.plane(2), size, grown, &mut red);
+        scaled.samples.extend(scale_planes([&blue, &red], grown, (across, down), to, filter)?);
         Ok(scaled)
     }
 
@@ -100,15 +93,14 @@ impl Planes {
     }
 }
 
-/// Repeats the last column and row of a plane until it has a size.
-fn grow(plane: &[u8], (columns, rows): (usize, usize), (to_columns, to_rows): (usize, usize)) -> Vec<u8> {
-    let mut grown = Vec::with_capacity(to_columns * to_rows);
+/// Appends a plane to `grown`, its last column and row repeated until it has a size.
+fn grow(plane: &[u8], (columns, rows): (usize, usize), (to_columns, to_rows): (usize, usize), grown: &mut Vec<u8>) {
+    grown.reserve(to_columns * to_rows);
     for row in 0..to_rows {
         let row = &plane[row.min(rows - 1) * columns..][..columns];
         grown.extend_from_slice(row);
         grown.resize(grown.len() + to_columns - columns, row[columns - 1]);
     }
-    grown
 }
 
 #[cfg(test)]

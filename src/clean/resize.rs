@@ -2,6 +2,7 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use super::raster::Raster;
@@ -55,14 +56,18 @@ pub fn target(resize: &Resize, width: u32, height: u32) -> Option<(u32, u32)> {
 /// # Errors
 /// fast_image_resize's, for sizes that it does not take.
 pub fn scale(raster: Raster, (width, height): (u32, u32), filter: Filter) -> Result<Raster, ScaleError> {
-    let size = (raster.width, raster.height);
-    let whole = (f64::from(size.0), f64::from(size.1));
-    let pixel = if raster.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-    let pixels = resample(&raster.pixels, size, pixel, whole, (width, height), filter)?;
+    let size = (raster.width as usize, raster.height as usize);
+    let whole = (f64::from(raster.width), f64::from(raster.height));
+    let to = (width as usize, height as usize);
+    let pixels = match raster.channels {
+        1 => scale_planes([&raster.pixels], size, whole, to, filter)?,
+        _ => resample(&raster.pixels, size, PixelType::U8x3, whole, to, filter)?,
+    };
     Ok(Raster { width, height, pixels, ..raster })
 }
 
-/// Scales the `part` of a plane, `[rows, columns] u8`, measured from its upper left corner, to a size.
+/// Scales the `part` of planes, each `[rows, columns] u8`, measured from their upper left corner, to a size; the results lie
+/// one behind the other.
 ///
 /// # Why in two steps
 ///
@@ -71,40 +76,55 @@ pub fn scale(raster: Raster, (width, height): (u32, u32), filter: Filter) -> Res
 ///
 /// # Errors
 /// As [`scale`].
-pub(super) fn scale_plane(
-    samples: &[u8],
-    (columns, rows): (u32, u32),
-    part: (f64, f64),
-    (to_columns, to_rows): (u32, u32),
+pub(super) fn scale_planes<const N: usize>(
+    planes: [&[u8]; N],
+    (columns, rows): (usize, usize),
+    (across, down): (f64, f64),
+    (to_columns, to_rows): (usize, usize),
     filter: Filter,
 ) -> Result<Vec<u8>, ScaleError> {
-    let whole_rows = (f64::from(columns), part.1);
-    let fewer = resample(samples, (columns, rows), PixelType::U8, whole_rows, (columns, to_rows), filter)?;
-    let bands = to_rows.div_ceil(4);
-    let banded = interleave(&fewer, columns as usize, bands as usize);
-    let part = (part.0, f64::from(bands));
+    // Side by side, so that the filter's weights are computed once.
+    let beside = match planes[..] {
+        [plane] => Cow::Borrowed(plane),
+        _ => {
+            let row = |row| planes.map(|plane| &plane[row * columns..][..columns]);
+            Cow::Owned((0..rows).flat_map(row).collect::<Vec<_>>().concat())
+        }
+    };
+    let width = columns * N;
+    let fewer = resample(&beside, (width, rows), PixelType::U8, (width as f64, down), (width, to_rows), filter)?;
+    let bands = (to_rows * N).div_ceil(4);
+    let banded = interleave(&fewer, columns, bands);
+    let part = (across, bands as f64);
     let banded = resample(&banded, (columns, bands), PixelType::U8x4, part, (to_columns, bands), filter)?;
-    Ok(deinterleave(&banded, to_columns as usize, to_rows as usize))
+    Ok(deinterleave(&banded, to_columns, to_rows, N))
 }
 
-/// `[rows, columns]` to `[bands, columns, 4]`; rows beyond the last are zero.
+/// `[rows, columns]` to `[bands, columns, 4]`; rows beyond the last are the first of their band.
 fn interleave(samples: &[u8], columns: usize, bands: usize) -> Vec<u8> {
-    let nothing = vec![0; columns];
-    let mut banded = Vec::with_capacity(bands * columns * 4);
-    for band in samples.chunks(columns * 4) {
-        let row = |at: usize| band.get(at * columns..).filter(|rest| !rest.is_empty()).unwrap_or(&nothing);
-        let (first, second, third, fourth) = (row(0), row(1), row(2), row(3));
-        let pixels = first.iter().zip(second).zip(third).zip(fourth).take(columns);
-        banded.extend(pixels.flat_map(|(((&a, &b), &c), &d)| [a, b, c, d]));
+    let mut banded = vec![0; bands * columns * 4];
+    for (pixels, rows) in banded.as_chunks_mut::<4>().0.chunks_exact_mut(columns).zip(samples.chunks(columns * 4)) {
+        let row = |at: usize| rows.get(at * columns..(at + 1) * columns).unwrap_or(&rows[..columns]);
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        // Whole words: bytes put one by one are not vectorised.
+        for (i, pixel) in pixels.iter_mut().enumerate() {
+            let word = |row: &[u8], shift: u32| u32::from(row[i]) << shift;
+            *pixel = (word(a, 0) | word(b, 8) | word(c, 16) | word(d, 24)).to_le_bytes();
+        }
     }
     banded
 }
 
-/// `[bands, columns, 4]` to `[rows, columns]`.
-fn deinterleave(banded: &[u8], columns: usize, rows: usize) -> Vec<u8> {
-    let mut samples = Vec::with_capacity(rows * columns);
-    for (row, band) in (0..rows).map(|row| (row, &banded[row / 4 * columns * 4..][..columns * 4])) {
-        samples.extend(band.as_chunks::<4>().0.iter().map(|pixel| pixel[row % 4]));
+/// `[bands, columns, 4]`, whose rows are those of `planes` planes in turn, to `[planes, rows, columns]`.
+fn deinterleave(banded: &[u8], columns: usize, rows: usize, planes: usize) -> Vec<u8> {
+    let mut samples = vec![0; planes * rows * columns];
+    for (at, row) in samples.chunks_exact_mut(columns).enumerate() {
+        let from = at % rows * planes + at / rows;
+        let pixels = &banded.as_chunks::<4>().0[from / 4 * columns..][..columns];
+        let shift = from % 4 * 8;
+        for (sample, pixel) in row.iter_mut().zip(pixels) {
+            *sample = (u32::from_le_bytes(*pixel) >> shift) as u8;
+        }
     }
     samples
 }
@@ -112,10 +132,10 @@ fn deinterleave(banded: &[u8], columns: usize, rows: usize) -> Vec<u8> {
 /// Scales the `part` of `[rows, columns]` pixels, measured from the upper left corner, to a size.
 fn resample(
     samples: &[u8],
-    (columns, rows): (u32, u32),
+    (columns, rows): (usize, usize),
     pixel: PixelType,
     part: (f64, f64),
-    (to_columns, to_rows): (u32, u32),
+    (to_columns, to_rows): (usize, usize),
     filter: Filter,
 ) -> Result<Vec<u8>, ScaleError> {
     thread_local! {
@@ -128,8 +148,8 @@ fn resample(
         Filter::Mitchell => FilterType::Mitchell,
         Filter::Lanczos3 => FilterType::Lanczos3,
     };
-    let source = ImageRef::new(columns, rows, samples, pixel)?;
-    let mut scaled = Image::new(to_columns, to_rows, pixel);
+    let source = ImageRef::new(columns as u32, rows as u32, samples, pixel)?;
+    let mut scaled = Image::new(to_columns as u32, to_rows as u32, pixel);
     // The fourth channel is no alpha.
     let options =
         ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(0.0, 0.0, part.0, part.1).use_alpha(false);

@@ -9,7 +9,7 @@ use crate::split::assign::Assigned;
 /// Write units are cut so that there are up to this many, where each still gets a useful number of bytes: a reader with
 /// several workers wants several files.
 const UNITS: u64 = 20;
-const USEFUL_BYTES: u64 = 16 << 20;
+const USEFUL_BYTES: u64 = 8 << 20;
 
 /// A write unit: an interval of the rank, one file per split and one for the quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
