@@ -145,7 +145,7 @@ closed_enum! {
         SplitConflict = "split_conflict",
         /// It is not an image, by name and by content.
         Ignored = "ignored",
-        /// Its sample was taken out of the dataset.
+        /// It is no longer what it was here: its content or label changed, or it was taken out.
         Removed = "removed",
         /// It was decoded and encoded again.
         Reencoded = "reencoded",

@@ -49,7 +49,7 @@ pub enum StoreError {
         url: String,
     },
     /// The folder cannot be made or reached.
-    #[error("cannot use the folder {folder}: {source}")]
+    #[error("cannot use the folder {folder}: {source}{}", hint(.source))]
     Folder {
         /// The folder.
         folder: String,
@@ -57,7 +57,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A read or write failed.
-    #[error("{action} {url}/{path}: {source}{}", hint(.source))]
+    #[error("{action} {url}/{path}: {source}{}", hint(&**.source))]
     Object {
         /// What was tried, such as `cannot write`.
         action: &'static str,
@@ -70,24 +70,18 @@ pub enum StoreError {
     },
 }
 
-/// What to do about errors that have one usual cure.
-fn hint(error: &object_store::Error) -> &'static str {
-    let mut source: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return match io.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "; the disk is full: free some space and run again, finished work is kept"
-                }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    "; it is not writable: change its permissions or name another folder"
-                }
-                _ => "",
-            };
+/// What to do about an error that has one usual cure, as the end of its message.
+pub fn hint(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    let io = std::iter::successors(Some(error), |error| error.source()).find_map(|e| e.downcast_ref::<io::Error>());
+    match io.map(io::Error::kind) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            "; the disk is full: free some space and run again, finished work is kept"
         }
-        source = error.source();
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            "; it is not writable: change its permissions or name another folder"
+        }
+        _ => "",
     }
-    ""
 }
 
 /// The folder that a path or `file://` URL names, absolute but not resolved.

@@ -80,6 +80,13 @@ impl Default for Clean {
     }
 }
 
+impl Clean {
+    /// What cleaning one image depends on: all but the gate, which decides about a whole run.
+    pub fn per_image(&self) -> Clean {
+        Clean { max_quarantine_rate: 0.0, ..self.clone() }
+    }
+}
+
 /// What becomes of an image whose real format is not the one that its extension claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::terminal::{Terminal, bytes, number};
+use super::terminal::{Terminal, bytes, count, in_words};
 use super::{Done, PipelineArgs};
 use crate::pipeline::plan::{self, Plan};
 use crate::store::local_folder;
@@ -35,7 +35,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             findings.insert(1, source(&plan));
             findings.push(disk(&plan));
         }
-        Err(error) => findings.insert(1, Finding { what: "input", words: error.to_string(), ok: false }),
+        Err(error) => findings.insert(1, Finding { what: "input", words: in_words(&error.into()), ok: false }),
     }
     let ok = findings.iter().all(|finding| finding.ok);
     if terminal.json() {
@@ -54,7 +54,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
 
 fn source(plan: &Plan) -> Finding {
     let counts = plan.counts();
-    let words = format!("{} objects, {} to read", number(counts.objects), bytes(counts.bytes_to_read));
+    let words = format!("{}, {} to read", count(counts.objects, "object"), bytes(counts.bytes_to_read));
     Finding { what: "input", words, ok: true }
 }
 

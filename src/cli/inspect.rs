@@ -1,12 +1,11 @@
 //! `swinpipe inspect`: what a dataset holds, at a glance.
 
-use std::collections::BTreeMap;
-
 use super::Done;
 use super::run::{meaning, quoted, splits};
-use super::terminal::{Terminal, bytes, number, percent};
+use super::terminal::{Terminal, bytes, count, number, percent};
 use crate::dataset::manifest::Entry;
 use crate::dataset::version;
+use crate::pipeline::summary::SplitCount;
 use crate::sample::{Action, Reason};
 
 #[derive(clap::Args)]
@@ -23,22 +22,14 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let manifest = version.manifest()?;
     let shards = version.shards()?;
     let state = &version.state;
-    let of_split: Vec<(String, BTreeMap<String, u64>)> = state
-        .splits
-        .iter()
-        .map(|split| {
-            let mut classes = BTreeMap::new();
-            for entry in manifest.iter().filter(|e| e.action.in_dataset() && e.split.as_ref() == Some(split)) {
-                *classes.entry(entry.label.clone().unwrap_or_default()).or_default() += 1;
-            }
-            (split.clone(), classes)
-        })
-        .collect();
-    let count = |keep: &dyn Fn(&Entry) -> bool| manifest.iter().filter(|entry| keep(entry)).count() as u64;
+    let samples = manifest.iter().filter(|entry| entry.action.in_dataset());
+    let samples = samples.filter_map(|entry| Some((entry.split.as_deref()?, entry.label.as_deref())));
+    let of_split = SplitCount::of(&state.splits, samples);
+    let entries = |keep: &dyn Fn(&Entry) -> bool| manifest.iter().filter(|entry| keep(entry)).count() as u64;
     let actions: Vec<(Action, u64)> =
-        Action::ALL.iter().rev().map(|&action| (action, count(&|e| e.action == action))).collect();
+        Action::ALL.iter().rev().map(|&action| (action, entries(&|e| e.action == action))).collect();
     let reasons: Vec<(Reason, u64)> =
-        Reason::ALL.iter().map(|&reason| (reason, count(&|e| e.reason == Some(reason)))).collect();
+        Reason::ALL.iter().map(|&reason| (reason, entries(&|e| e.reason == Some(reason)))).collect();
     let total: u64 = shards.iter().map(|shard| shard.file.bytes).sum();
     if terminal.json() {
         let named = |words: Vec<(String, u64)>| -> serde_json::Map<_, _> {
@@ -57,11 +48,11 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let samples: u64 = shards.iter().map(|shard| shard.file.rows).sum();
     let mut text = format!("\n{}\n", terminal.strong(&title));
     text += &format!(
-        "  {} samples in {} shards, {}; {} objects seen\n\n",
-        number(samples),
-        number(shards.len() as u64),
+        "  {} in {}, {}; {} seen\n\n",
+        count(samples, "sample"),
+        count(shards.len() as u64, "shard"),
         bytes(total),
-        number(manifest.len() as u64),
+        count(manifest.len() as u64, "object"),
     );
     text += &splits(&of_split, &state.classes, terminal);
     text += "\n";

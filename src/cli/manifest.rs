@@ -1,5 +1,7 @@
 //! `swinpipe manifest`: rows of the split manifest, for a person's eye or another program.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 
 use super::Done;
@@ -64,7 +66,12 @@ macro_rules! listed {
 listed!(Action, Reason, Change);
 
 pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
-    let manifest = version::open(&args.dataset)?.manifest()?;
+    let version = version::open(&args.dataset)?;
+    known("split", &args.split, &version.state.splits)?;
+    let manifest = version.manifest()?;
+    // Not the class list alone: what was kept out has labels that no sample has.
+    let labels: BTreeSet<String> = manifest.iter().filter_map(|entry| entry.label.clone()).collect();
+    known("label", &args.label, &labels.into_iter().collect::<Vec<_>>())?;
     let wanted = |entry: &&Entry| {
         (args.action.is_empty() || args.action.contains(&entry.action))
             && (args.reason.is_empty() || entry.reason.is_some_and(|reason| args.reason.contains(&reason)))
@@ -80,6 +87,16 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         Format::Table => terminal.print(&table(&rows, terminal))?,
     }
     Ok(Done::Well)
+}
+
+/// A word that is nowhere is a slip of the pen, not a question with an empty answer.
+fn known(what: &str, asked: &[String], there: &[String]) -> anyhow::Result<()> {
+    let Some(word) = asked.iter().find(|word| !there.contains(word)) else { return Ok(()) };
+    let shown: Vec<&str> = there.iter().take(20).map(String::as_str).collect();
+    let more = if there.len() > shown.len() { ", …" } else { "" };
+    let there =
+        if shown.is_empty() { "there is none".to_owned() } else { format!("there are {}{more}", shown.join(", ")) };
+    anyhow::bail!("no row has the {what} `{word}`: {there}")
 }
 
 fn table(rows: &[&Entry], terminal: &Terminal) -> String {

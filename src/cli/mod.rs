@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         // Whoever reads the output has seen enough: `swinpipe manifest … | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal.error(&error);
+            terminal.error(&error, None);
             ExitCode::from(2)
         }
     }
@@ -120,11 +120,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn log_to_stderr(output: &Output) {
-    let level = match (output.quiet, output.verbose) {
-        (true, _) => "error",
-        (false, 0) => "swinpipe=warn,error",
-        (false, 1) => "swinpipe=info,warn",
-        (false, 2) => "swinpipe=debug,info",
+    // What a library finds worth logging as an error comes back as one, and is told once.
+    let level = match output.verbose {
+        0 => "off,swinpipe=warn",
+        1 => "error,swinpipe=info",
+        2 => "info,swinpipe=debug",
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SWINPIPE_LOG")

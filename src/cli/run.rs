@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::progress::Progress;
-use super::terminal::{Terminal, bytes, duration, number, percent};
+use super::terminal::{Terminal, bytes, count, duration, number, percent};
 use super::usage::usage;
 use super::{Done, PipelineArgs};
 use crate::pipeline::event::Watch;
-use crate::pipeline::run::{self, Outcome, RunError, Summary};
+use crate::pipeline::run::{self, Outcome, RunError};
+use crate::pipeline::summary::{SplitCount, Summary};
 use crate::sample::{Action, Reason};
 
 #[derive(clap::Args)]
@@ -55,8 +56,9 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
                     { "outcome": "nothing to do", "dataset": dataset, "version": version }
                 ));
             } else {
-                terminal
-                    .print(&format!("nothing to do: {dataset} is at version {version}, made from the same input\n"))?;
+                terminal.print(&format!(
+                    "nothing to do: {dataset} is at version {version}, and nothing at the source is new or changed\n"
+                ))?;
             }
             Ok(Done::Well)
         }
@@ -64,8 +66,9 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             terminal.warn("interrupted; finished work is kept: run the same command again to go on");
             Ok(Done::Interrupted)
         }
-        Err(error @ RunError::Gate(_)) => {
-            terminal.error(&anyhow::Error::new(error));
+        Err(RunError::Gate(gate)) => {
+            let facts = serde_json::json!({ "outcome": "gate failed", "gate": gate });
+            terminal.error(&RunError::Gate(gate).into(), Some(facts));
             Ok(Done::Gate)
         }
         Err(error) => Err(error.into()),
@@ -103,15 +106,19 @@ fn render(summary: &Summary, time: Duration, terminal: &Terminal) -> String {
     let rate = summary.objects as f64 / time.as_secs_f64().max(1e-9);
     let memory = usage().map_or(String::new(), |usage| format!(", {} of memory", bytes(usage.peak_memory)));
     text += &format!(
-        "\n  {} objects in {} ({rate:.0}/s), {} read, {} written in {} shards{memory}\n",
-        number(summary.objects),
+        "\n  {} in {} ({rate:.0}/s), {} read, {} written in {}{memory}\n",
+        count(summary.objects, "object"),
         duration(time),
         bytes(summary.bytes_read),
         bytes(summary.bytes_written),
-        number(summary.shards),
+        count(summary.shards, "shard"),
     );
     if summary.unchanged > 0 {
-        text += &format!("  {} more are unchanged since the version before\n", number(summary.unchanged));
+        text += &format!("  {} unchanged since the version before\n", count(summary.unchanged, "more object"));
+    }
+    if summary.touched > 0 {
+        text +=
+            &format!("  {} touched, with the content of the version before\n", count(summary.touched, "more object"));
     }
     text += "\n";
     let name = quoted(&summary.dataset);
@@ -119,7 +126,11 @@ fn render(summary: &Summary, time: Duration, terminal: &Terminal) -> String {
     if summary.reasons.is_empty() {
         next.push(("check it", format!("swinpipe verify {name}")));
     } else {
-        next.push(("see what was kept out", format!("swinpipe manifest {name} --action quarantined")));
+        // Named one by one: a conflict of splits is an action of its own.
+        let kept_out = [Action::Quarantined, Action::SplitConflict].map(|action| action.as_str());
+        let named = kept_out.iter().filter(|action| summary.actions.contains_key(**action));
+        let options: String = named.map(|action| format!(" --action {action}")).collect();
+        next.push(("see what was kept out", format!("swinpipe manifest {name}{options}")));
     }
     for (what, command) in next {
         text += &format!("  {}  {command}\n", terminal.faint(&format!("{what:<21}")));
@@ -134,23 +145,23 @@ pub fn quoted(path: &str) -> String {
 }
 
 fn actions(summary: &Summary, terminal: &Terminal) -> String {
-    let count = |action: Action| summary.actions.get(action.as_str()).copied().unwrap_or(0);
+    let of = |action: Action| summary.actions.get(action.as_str()).copied().unwrap_or(0);
     let mut rows = Vec::new();
     // The good ones first, as a reader wants them.
-    for &action in Action::ALL.iter().rev().filter(|&&action| count(action) > 0) {
+    for &action in Action::ALL.iter().rev().filter(|&&action| of(action) > 0) {
         let how = match action {
             // A split conflict is its own reason, and no other action has it.
-            Action::SplitConflict => format!("{} {}", count(action), Reason::SplitConflict),
+            Action::SplitConflict => format!("{} {}", of(action), Reason::SplitConflict),
             Action::Quarantined => {
                 let mut reasons = summary.reasons.clone();
                 reasons.remove(Reason::SplitConflict.as_str());
                 in_words(&reasons)
             }
             Action::Reencoded => summary.changes.get(action.as_str()).map_or(String::new(), in_words),
-            _ => action.meaning().trim_end_matches('.').to_lowercase(),
+            _ => action.meaning().trim_end_matches('.').to_owned(),
         };
-        let share = percent(count(action), summary.objects);
-        rows.push(vec![action.to_string(), number(count(action)), share, terminal.faint(&how)]);
+        let share = percent(of(action), summary.objects);
+        rows.push(vec![action.to_string(), number(of(action)), share, terminal.faint(&how)]);
     }
     terminal.table(&[], rows, &[1, 2])
 }
@@ -165,7 +176,7 @@ fn in_words(counts: &BTreeMap<&'static str, u64>) -> String {
 const CLASSES_SHOWN: usize = 10;
 
 /// Samples per split and class.
-pub fn splits(splits: &[(String, BTreeMap<String, u64>)], classes: &[String], terminal: &Terminal) -> String {
+pub fn splits(splits: &[SplitCount], classes: &[String], terminal: &Terminal) -> String {
     let shown = &classes[..classes.len().min(CLASSES_SHOWN)];
     let more = classes.len() - shown.len();
     let mut header = vec!["".to_owned(), "samples".to_owned(), "share".to_owned()];
@@ -173,14 +184,13 @@ pub fn splits(splits: &[(String, BTreeMap<String, u64>)], classes: &[String], te
     if more > 0 {
         header.push(format!("{more} more"));
     }
-    let all: u64 = splits.iter().flat_map(|(_, classes)| classes.values()).sum();
-    let row = |(split, counts): &(String, BTreeMap<String, u64>)| {
-        let samples: u64 = counts.values().sum();
-        let mut row = vec![split.clone(), number(samples), percent(samples, all)];
-        let of = |class: &String| counts.get(class).copied().unwrap_or(0);
+    let all: u64 = splits.iter().map(|split| split.samples).sum();
+    let row = |split: &SplitCount| {
+        let mut row = vec![split.split.clone(), number(split.samples), percent(split.samples, all)];
+        let of = |class: &String| split.classes.get(class).copied().unwrap_or(0);
         row.extend(shown.iter().map(|class| number(of(class))));
         if more > 0 {
-            row.push(number(samples - shown.iter().map(of).sum::<u64>()));
+            row.push(number(split.samples - shown.iter().map(of).sum::<u64>()));
         }
         row
     };

@@ -49,13 +49,18 @@ impl Terminal {
         println!("{}", serde_json::to_string_pretty(value).expect("a JSON value has string keys"));
     }
 
-    /// Tells an error with its causes.
-    pub fn error(&self, error: &anyhow::Error) {
+    /// Tells an error with its causes. `facts`: what a machine wants to know of it beside the words.
+    pub fn error(&self, error: &anyhow::Error, facts: Option<serde_json::Value>) {
+        let words = in_words(error);
         if self.json {
-            self.print_json(&serde_json::json!({ "error": format!("{error:#}") }));
+            let mut value = serde_json::json!({ "error": words });
+            if let Some(facts) = facts {
+                value["facts"] = facts;
+            }
+            self.print_json(&value);
         }
         let mark = if colours(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-        eprintln!("{mark} {error:#}");
+        eprintln!("{mark} {words}");
     }
 
     /// Tells something that a person should know.
@@ -91,6 +96,23 @@ impl Terminal {
         }
         table.lines().map(|line| format!("  {}\n", line.trim_end())).collect()
     }
+}
+
+/// An error and its causes, less those whose words an earlier one repeats, and less the backtraces that some append.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(|cause| cause.to_string()) {
+        let cause = cause.lines().next().unwrap_or("");
+        if !words.contains(cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+/// `1 shard`, `1,234 shards`.
+pub fn count(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(value), if value == 1 { "" } else { "s" })
 }
 
 /// `1,234,567`.
@@ -142,9 +164,19 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn an_error_repeats_nothing() {
+        let io = || std::io::Error::other("no space");
+        let told = anyhow::Error::new(io()).context("cannot write x: no space").context("the run ended");
+        assert_eq!(in_words(&told), "the run ended: cannot write x: no space");
+        assert_eq!(in_words(&anyhow::Error::new(io()).context("cannot write x")), "cannot write x: no space");
+    }
+
+    #[test]
     fn quantities_read_well() {
         assert_eq!(number(0), "0");
         assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(count(1, "shard"), "1 shard");
+        assert_eq!(count(2345, "shard"), "2,345 shards");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(3 << 20), "3.0 MiB");
         assert_eq!(percent(1, 8), "12.5 %");

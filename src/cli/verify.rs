@@ -1,7 +1,7 @@
 //! `swinpipe verify`: whether a version is what was committed.
 
 use super::Done;
-use super::terminal::{Terminal, bytes, number};
+use super::terminal::{Terminal, bytes, count};
 use crate::dataset::{verify, version};
 
 #[derive(clap::Args)]
@@ -29,16 +29,15 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             terminal.print(&format!("… and {} more\n", report.problems.len() - SHOWN))?;
         }
         terminal.print(&format!(
-            "{} version {}: {} files, {} images, {} hashed; {}\n",
+            "{} version {}: {}, {}, {} hashed; {}\n",
             version.url(),
             report.version,
-            number(report.files),
-            number(report.images),
+            count(report.files, "file"),
+            count(report.images, "image"),
             bytes(report.bytes),
             match report.problems.len() {
                 0 => "everything is what was committed".to_owned(),
-                1 => "1 problem".to_owned(),
-                n => format!("{} problems", number(n as u64)),
+                n => count(n as u64, "problem"),
             },
         ))?;
     }

@@ -89,7 +89,8 @@ fn tell(entry: &Entry, terminal: &Terminal, text: &mut String) -> std::fmt::Resu
     if let Some(reason) = entry.reason {
         line("reason", format!("{reason}: {}", reason.meaning()))?;
     }
-    if let Some(detail) = &entry.detail {
+    let repeated = |detail: &&String| entry.reason.is_some_and(|reason| reason.meaning() == detail.as_str());
+    if let Some(detail) = entry.detail.as_ref().filter(|detail| !repeated(detail)) {
         line("detail", detail.clone())?;
     }
     if let Some(of) = &entry.duplicate_of {

@@ -321,9 +321,8 @@ fn read_batch(batch: &RecordBatch, entries: &mut Vec<Entry>) -> Result<(), Manif
     Ok(())
 }
 
-/// The latest row of each (uri, id, label), sorted by uri; within a uri the latest version comes last.
-///
-/// A row that became known under another id, because it could not be read before, stands beside the old one.
+/// The latest row of each (uri, id, label), sorted by uri; within a uri the latest version comes last, and within that what
+/// the object no longer is comes first.
 pub fn latest(parts: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
     let mut rows: HashMap<(String, Option<Sha256>, Option<String>), Entry> = HashMap::new();
     for entry in parts.into_iter().flatten() {
@@ -337,7 +336,7 @@ pub fn latest(parts: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
     }
     let mut rows: Vec<Entry> = rows.into_values().collect();
     rows.sort_by(|a, b| {
-        let key = |e: &Entry| (e.version, e.label.clone(), e.id);
+        let key = |e: &Entry| (e.version, e.action != Action::Removed, e.label.clone(), e.id);
         a.uri.cmp(&b.uri).then_with(|| key(a).cmp(&key(b)))
     });
     rows

@@ -105,7 +105,7 @@ pub enum OpenError {
         source: serde_json::Error,
     },
     /// The Delta log cannot be read.
-    #[error("cannot read the Delta log of {url}: {source}")]
+    #[error("cannot read the Delta log of {url}: {}", first_line(.source))]
     Delta {
         /// The dataset.
         url: String,
@@ -143,6 +143,11 @@ pub enum OpenError {
         /// More.
         source: manifest::ManifestError,
     },
+}
+
+/// The kernel's words without the backtrace that may follow them.
+fn first_line(error: &delta_kernel::KernelError) -> String {
+    error.to_string().lines().next().unwrap_or("no reason is given").to_owned()
 }
 
 /// An open version of a dataset.

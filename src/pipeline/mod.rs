@@ -7,8 +7,12 @@ pub mod load;
 pub mod event;
 pub mod plan;
 pub mod scan;
+pub mod index;
 pub mod layout;
 pub mod write;
+pub mod draft;
+pub mod summary;
+pub mod finish;
 pub mod run;
 
 use schemars::JsonSchema;

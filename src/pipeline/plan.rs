@@ -1,7 +1,7 @@
 //! The plan: what a run would do, found out without writing anything.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use super::scan::{self, Batch};
 use crate::dataset::manifest::Entry;
 use crate::dataset::version::{self, Inputs, OpenError, Version};
 use crate::sample::{Action, Object, Reason, Sha256, rank};
+use crate::sniff;
 use crate::source::folder::{self, ListError, Skipped};
 use crate::source::label::{LabelError, Labeler, Labelling};
 use crate::source::table::{Found, KeyTable, TableError};
@@ -59,12 +60,30 @@ pub enum PlanError {
         /// Something in it.
         found: String,
     },
+    /// The dataset's folder cannot be one.
+    #[error("the dataset cannot be at {folder}: {file} is a file; name a folder in dataset.url")]
+    IsAFile {
+        /// The folder.
+        folder: String,
+        /// The file, there or on the way.
+        file: String,
+    },
+    /// The dataset lies in its source, or the source in it, by way of a link.
+    #[error(
+        "the dataset {dataset} and the source folder {source_folder} lie one inside the other, by way of a link: the dataset would ingest itself; name another folder in dataset.url"
+    )]
+    Nested {
+        /// The dataset's folder, links resolved.
+        dataset: String,
+        /// The source's, likewise.
+        source_folder: String,
+    },
     /// A URL is not usable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The seed or the split strategy would contradict what is committed.
+    /// The seed or the classes would contradict what is committed.
     #[error(
-        "{url} was split with {known}, the file says {wanted}: samples never move between splits; keep the old setting, or name another dataset"
+        "{url} was made with {known}, the file says {wanted}: committed samples keep their split and their class's code; keep the old setting, or name another dataset"
     )]
     Contradicts {
         /// The dataset.
@@ -103,6 +122,8 @@ pub struct Plan {
     pub columns: Vec<Word>,
     /// Rows of `objects` that are new, changed or relabelled since the base version.
     pub fresh: Vec<usize>,
+    /// Those of `fresh` of which only the etag is new: their content may be what it was.
+    pub retagged: HashSet<usize>,
     /// What the walk passed over.
     pub skipped: Vec<Skipped>,
     /// Files that the globs leave out.
@@ -157,6 +178,7 @@ pub struct Counts {
 pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError> {
     let source = local_folder(&pipeline.source.url)?;
     let dataset = local_folder(&pipeline.dataset.url)?;
+    check_apart(&source, &dataset)?;
     let base = version::find(&dataset, None)?;
     if base.is_none() {
         check_unoccupied(&dataset)?;
@@ -201,7 +223,7 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
             "the split table now puts {moved} committed samples into another split: they stay where they are"
         ));
     }
-    let fresh = fresh(&objects, &labels, &columns, &known, &pipeline.source.classes);
+    let (fresh, retagged) = fresh(&objects, &labels, &columns, &known, &pipeline.source.classes);
     Ok(Plan {
         pipeline,
         source,
@@ -212,6 +234,7 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
         labels,
         columns,
         fresh,
+        retagged,
         skipped: listing.skipped,
         excluded: listing.excluded,
         orphans,
@@ -220,14 +243,30 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
     })
 }
 
+/// The file was checked for this, but not for links, which may be on the way to either.
+fn check_apart(source: &Path, dataset: &Path) -> Result<(), PlanError> {
+    // Of what does not exist yet, the part that does.
+    let resolved = |path: &Path| {
+        let there = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
+        there.map_or_else(|| path.to_owned(), |(there, real)| real.join(path.strip_prefix(there).unwrap_or(path)))
+    };
+    let (source, dataset) = (resolved(source), resolved(dataset));
+    if source.starts_with(&dataset) || dataset.starts_with(&source) {
+        let (dataset, source_folder) = (dataset.display().to_string(), source.display().to_string());
+        return Err(PlanError::Nested { dataset, source_folder });
+    }
+    Ok(())
+}
+
 /// A folder without a Delta log is ours if it is empty or a run of ours has started in it.
-fn check_unoccupied(dataset: &std::path::Path) -> Result<(), PlanError> {
+fn check_unoccupied(dataset: &Path) -> Result<(), PlanError> {
     let occupied = |found: String| PlanError::Occupied { folder: dataset.display().to_string(), found };
     let entries = match std::fs::read_dir(dataset) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            return Err(occupied("a file of this name".to_owned()));
+            let file = dataset.ancestors().find(|path| path.is_file()).unwrap_or(dataset);
+            return Err(PlanError::IsAFile { folder: dataset.display().to_string(), file: file.display().to_string() });
         }
         Err(source) => {
             return Err(StoreError::Folder { folder: dataset.display().to_string(), source }.into());
@@ -305,7 +344,7 @@ fn inputs(pipeline: &Pipeline, objects: &[Object], labels: &[Word], columns: &[W
     }
     Inputs {
         objects: Sha256(all.finalize().into()).to_string(),
-        clean: digest(&pipeline.clean),
+        clean: digest(&pipeline.clean.per_image()),
         assign: digest(&(&pipeline.seed, &pipeline.dedupe, &pipeline.split, &pipeline.source.classes)),
     }
 }
@@ -319,7 +358,11 @@ fn warnings(skipped: &[Skipped], orphans: &[String]) -> Vec<String> {
     if !orphans.is_empty() {
         let some: Vec<&str> = orphans.iter().take(3).map(String::as_str).collect();
         let more = if orphans.len() > 3 { ", …" } else { "" };
-        warnings.push(format!("{} keys of the table match no object: {}{more}", orphans.len(), some.join(", ")));
+        let keys = match orphans.len() {
+            1 => "1 key of the table matches".to_owned(),
+            n => format!("{n} keys of the table match"),
+        };
+        warnings.push(format!("{keys} no object: {}{more}", some.join(", ")));
     }
     warnings
 }
@@ -358,7 +401,7 @@ fn settings_changed(inputs: &Inputs, base: &Version) -> Vec<String> {
 }
 
 /// The newest row of each key; rows come sorted by version within a key.
-fn newest(known: &[Entry]) -> HashMap<&str, &Entry> {
+pub fn newest(known: &[Entry]) -> HashMap<&str, &Entry> {
     known.iter().map(|entry| (entry.uri.as_str(), entry)).collect()
 }
 
@@ -372,8 +415,14 @@ fn moved(objects: &[Object], columns: &[Word], known: &[Entry]) -> usize {
     objects.iter().zip(columns).filter(moved).count()
 }
 
-/// The rows that the base version does not account for.
-fn fresh(objects: &[Object], labels: &[Word], columns: &[Word], known: &[Entry], classes: &[String]) -> Vec<usize> {
+/// The rows that the base version does not account for, and those of them that it would but for their etag.
+fn fresh(
+    objects: &[Object],
+    labels: &[Word],
+    columns: &[Word],
+    known: &[Entry],
+    classes: &[String],
+) -> (Vec<usize>, HashSet<usize>) {
     let newest = newest(known);
     // Per image, what the table now says of all its copies.
     let mut asked: HashMap<Sha256, Vec<&Word>> = HashMap::new();
@@ -387,8 +436,7 @@ fn fresh(objects: &[Object], labels: &[Word], columns: &[Word], known: &[Entry],
         words.is_some_and(|words| matches!(words[0], Word::One(_)) && words.iter().all(|word| *word == words[0]))
     };
     let accounted = |i: usize| {
-        let object = &objects[i];
-        newest.get(object.uri.as_str()).is_some_and(|entry| {
+        newest.get(objects[i].uri.as_str()).is_some_and(|entry| {
             let same_label = match (&labels[i], &entry.label) {
                 _ if entry.action == Action::Ignored => true,
                 (Word::One(name), Some(known)) => name == known,
@@ -405,10 +453,21 @@ fn fresh(objects: &[Object], labels: &[Word], columns: &[Word], known: &[Entry],
                 Some(Reason::Unreadable) => false,
                 _ => entry.action != Action::Deferred,
             };
-            settled && same_label && entry.size == object.size && entry.etag == object.etag
+            settled && same_label && entry.size == objects[i].size && entry.action != Action::Removed
         })
     };
-    (0..objects.len()).filter(|&i| !accounted(i)).collect()
+    let mut fresh = Vec::new();
+    let mut retagged = HashSet::new();
+    for (i, object) in objects.iter().enumerate() {
+        let same_etag = newest.get(object.uri.as_str()).is_some_and(|entry| entry.etag == object.etag);
+        if !same_etag && accounted(i) {
+            retagged.insert(i);
+        }
+        if !same_etag || !accounted(i) {
+            fresh.push(i);
+        }
+    }
+    (fresh, retagged)
 }
 
 impl Plan {
@@ -420,15 +479,17 @@ impl Plan {
 
     /// Counts and bytes.
     pub fn counts(&self) -> Counts {
-        let known: std::collections::HashSet<&str> = self.known.iter().map(|entry| entry.uri.as_str()).collect();
-        let listed: std::collections::HashSet<&str> = self.objects.iter().map(|object| object.uri.as_str()).collect();
+        let known: HashSet<&str> = self.known.iter().map(|entry| entry.uri.as_str()).collect();
+        let listed: HashSet<&str> = self.objects.iter().map(|object| object.uri.as_str()).collect();
         let changed = self.fresh.iter().filter(|&&row| known.contains(self.objects[row].uri.as_str())).count() as u64;
         let bytes_to_read = self.fresh.iter().map(|&row| self.objects[row].size).sum();
         let mut labels: HashMap<String, u64> = HashMap::new();
-        for label in &self.labels {
+        for (object, label) in self.objects.iter().zip(&self.labels) {
             let name = match label {
                 Word::One(name) => name.clone(),
                 Word::NotAsked => continue,
+                // Such as `.DS_Store`: likely to be ignored, and then it needs none.
+                Word::Missing if sniff::claimed(&object.uri).is_none() => "(not named like an image)".to_owned(),
                 Word::Missing => "(no label)".to_owned(),
                 Word::Several(_) => "(several labels)".to_owned(),
             };

@@ -62,9 +62,8 @@ pub fn batches(objects: Vec<Object>, clean: &Clean, seed: u64) -> Vec<Batch> {
 
 impl Batch {
     fn new(objects: Vec<Object>, clean: &Clean, seed: u64) -> Batch {
-        // The gate decides about the whole run, not about an image.
-        let clean = Clean { max_quarantine_rate: 0.0, ..clean.clone() };
-        let everything = serde_json::to_vec(&(CODE, seed, clean, &objects)).expect("settings have string keys");
+        let everything =
+            serde_json::to_vec(&(CODE, seed, clean.per_image(), &objects)).expect("settings have string keys");
         Batch { key: Sha256::of(&everything).to_string()[..32].to_owned(), objects }
     }
 

@@ -135,7 +135,7 @@ pub enum ReadError {
     #[error("the file vanished after it was listed")]
     Gone,
     /// The system does not let it be read.
-    #[error("the file cannot be read")]
+    #[error("the file cannot be read: {0}")]
     Unreadable(#[source] io::Error),
 }
 

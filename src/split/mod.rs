@@ -79,6 +79,17 @@ pub enum Strategy {
     Column,
 }
 
+impl Strategy {
+    /// The file's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Strategy::Stratified => "stratified",
+            Strategy::Hash => "hash",
+            Strategy::Column => "column",
+        }
+    }
+}
+
 /// A table that names each object's split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -220,7 +220,7 @@ fn values_of_the_file_can_be_overridden() {
     place.pipeline("");
     let set = ["run", "pipeline.toml", "--json", "-q", "--set", "split.ratios={ train = 0.5, val = 0.5 }"];
     let summary = place.swinpipe(set).json();
-    let samples = |at: usize| summary["splits"][at][1]["cat"].as_u64().unwrap();
+    let samples = |at: usize| summary["splits"][at]["classes"]["cat"].as_u64().unwrap();
     assert_eq!((samples(0), samples(1)), (25, 25));
 }
 

@@ -6,6 +6,8 @@ mod ingest;
 mod labels;
 mod splits;
 mod bad_input;
+mod bad_places;
+mod odd_files;
 mod resume;
 mod documents;
 mod shared_photos;

@@ -156,3 +156,19 @@ impl Told {
         }
     }
 }
+
+/// The newest of an object's rows: the rows of earlier contents stand beside it.
+pub fn newest(rows: &[Value], uri: &str) -> Value {
+    rows.iter().rfind(|row| row["uri"] == uri).unwrap_or_else(|| panic!("no row of {uri}")).clone()
+}
+
+/// The JPEG with a comment of `length` bytes that do not compress: another `seed` makes another file of the same image.
+pub fn commented(jpeg: &[u8], seed: u32, length: u16) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let noise = (2..length).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let comment: Vec<u8> = [0xff, 0xfe].into_iter().chain(length.to_be_bytes()).chain(noise).collect();
+    [&jpeg[..2], &comment, &jpeg[2..]].concat()
+}

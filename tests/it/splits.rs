@@ -139,7 +139,7 @@ fn a_column_of_the_label_table_names_the_split() {
     assert_eq!(place.row("5.jpg")["detail"], "the split table says `train` and `val`");
     assert_kept_out(&place, "7.jpg", "quarantined", "no_split");
     let names: Vec<&str> =
-        summary["splits"].as_array().unwrap().iter().map(|split| split[0].as_str().unwrap()).collect();
+        summary["splits"].as_array().unwrap().iter().map(|split| split["split"].as_str().unwrap()).collect();
     assert_eq!(names, ["train", "val", "test", "extra"], "the usual ones in their usual order");
     place.swinpipe(["verify", "set"]).says(0, &["5 images"]);
 }
@@ -168,7 +168,7 @@ fn a_table_of_its_own_may_name_the_split() {
     place.pipeline(&format!("[split]\nstrategy = \"column\"\ncolumn = \"fold\"\n{table}"));
     let summary = place.run();
     let warnings = summary["warnings"].to_string();
-    assert!(warnings.contains("1 keys of the table match no object: ghost"), "{warnings}");
+    assert!(warnings.contains("1 key of the table matches no object: ghost"), "{warnings}");
     assert_eq!((counts(&place, "cat"), counts(&place, "dog")), ([4, 1, 1], [4, 1, 1]));
     let told = place.swinpipe(["run", "pipeline.toml", "--set", "split.column=flod"]);
     told.says(2, &["has no column `flod`", "did you mean `fold`?"]);
@@ -275,7 +275,7 @@ fn one_split_alone_takes_everything() {
     let place = Place::with_classes(&[("cat", 5), ("dog", 3)]);
     place.pipeline("[split]\nratios = { train = 1.0 }");
     let summary = place.run();
-    assert_eq!(summary["splits"], json!([["train", { "cat": 5, "dog": 3 }]]));
+    assert_eq!(summary["splits"], json!([{ "split": "train", "samples": 8, "classes": { "cat": 5, "dog": 3 } }]));
     assert_eq!(summary["warnings"], json!([]));
     assert!(place.files("set/data").iter().all(|(path, _)| path.starts_with("train/")));
     place.swinpipe(["verify", "set"]).says(0, &["8 images"]);
