@@ -8,6 +8,7 @@ mod splits;
 mod bad_input;
 mod bad_places;
 mod odd_files;
+mod second_run;
 mod resume;
-mod documents;
+mod transcripts;
 mod shared_photos;
