@@ -87,8 +87,19 @@ fn rejected(error: DecodingError) -> Rejected {
     match &error {
         DecodingError::IoError(io) => Rejected::from_io(io),
         DecodingError::LimitsExceeded => Rejected::corrupt(format!("more than {MAX_ANCILLARY} bytes of metadata")),
-        _ => Rejected::corrupt(error.to_string()),
+        _ => Rejected::corrupt(with_plain_chunk_names(&error.to_string())),
     }
+}
+
+/// The crate prints a chunk as `ChunkType { type: IDAT, critical: true, … }`.
+fn with_plain_chunk_names(words: &str) -> String {
+    let parts = || {
+        let (before, chunk) = words.split_once("ChunkType { type: ")?;
+        let (name, rest) = chunk.split_once(',')?;
+        let (_, after) = rest.split_once('}')?;
+        Some(format!("{before}{name}{after}"))
+    };
+    parts().unwrap_or_else(|| words.to_owned())
 }
 
 #[cfg(test)]
@@ -161,7 +172,8 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
-            assert!(reason(&damaged).is_some(), "byte {at}");
+            let rejected = decode(&damaged, &Limits::default()).expect_err("it is noticed");
+            assert!(!rejected.detail.contains('{'), "byte {at}: {}", rejected.detail);
         }
     }
 

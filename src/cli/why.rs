@@ -40,7 +40,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         }
         tell(entry, terminal, &mut text)?;
     }
-    let stands_for = manifest::latest([history.clone()])
+    let stands_for = manifest::latest(history.clone())
         .into_iter()
         .filter(|entry| entry.duplicate_of.as_ref().is_some_and(|of| found.iter().any(|found| found.uri == *of)));
     for entry in stands_for {

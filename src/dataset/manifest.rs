@@ -3,7 +3,6 @@
 //! A version writes only the rows that are new or changed in it; the whole manifest is the latest row of each (uri, id,
 //! label) over the parts that the version names.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -323,21 +322,17 @@ fn read_batch(batch: &RecordBatch, entries: &mut Vec<Entry>) -> Result<(), Manif
 
 /// The latest row of each (uri, id, label), sorted by uri; within a uri the latest version comes last, and within that what
 /// the object no longer is comes first.
-pub fn latest(parts: impl IntoIterator<Item = Vec<Entry>>) -> Vec<Entry> {
-    let mut rows: HashMap<(String, Option<Sha256>, Option<String>), Entry> = HashMap::new();
-    for entry in parts.into_iter().flatten() {
-        let key = (entry.uri.clone(), entry.id, entry.label.clone());
-        match rows.get(&key) {
-            Some(known) if known.version > entry.version => {}
-            _ => {
-                rows.insert(key, entry);
-            }
-        }
+pub fn latest(mut rows: Vec<Entry>) -> Vec<Entry> {
+    fn key(row: &Entry) -> (&str, Option<Sha256>, Option<&str>) {
+        (&row.uri, row.id, row.label.as_deref())
     }
-    let mut rows: Vec<Entry> = rows.into_values().collect();
-    rows.sort_by(|a, b| {
-        let key = |e: &Entry| (e.version, e.action != Action::Removed, e.label.clone(), e.id);
-        a.uri.cmp(&b.uri).then_with(|| key(a).cmp(&key(b)))
+    // In place: the rows of a large dataset do not fit into memory twice.
+    rows.sort_unstable_by(|a, b| key(a).cmp(&key(b)).then(b.version.cmp(&a.version)));
+    rows.dedup_by(|later, first| key(later) == key(first));
+    rows.sort_unstable_by(|a, b| {
+        let in_version = |row: &Entry| (row.version, row.action != Action::Removed);
+        let in_uri = (in_version(a), a.label.as_deref(), a.id).cmp(&(in_version(b), b.label.as_deref(), b.id));
+        a.uri.cmp(&b.uri).then(in_uri)
     });
     rows
 }

@@ -258,7 +258,7 @@ impl Version {
     /// # Errors
     /// See [`OpenError`].
     pub fn manifest(&self) -> Result<Vec<Entry>, OpenError> {
-        Ok(manifest::latest([self.history()?]))
+        Ok(manifest::latest(self.history()?))
     }
 
     /// Every row of every manifest part, oldest part first.

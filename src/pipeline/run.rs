@@ -16,7 +16,7 @@ use super::scan::{self, ScanError};
 use super::summary::Summary;
 use super::write::UnitError;
 use crate::dataset::commit::CommitError;
-use crate::dataset::version::OpenError;
+use crate::dataset::version::{self, OpenError};
 use crate::shard::writer::WriteError;
 use crate::store::{self, Store, StoreError};
 
@@ -113,12 +113,13 @@ pub fn run(mut pipeline: Pipeline, limit: Option<usize>, watch: &Watch) -> Resul
     let store = Store::create(&plan.dataset)?;
     let _lock = lock(&store)?;
     // What another run committed between the plan and the lock is seen by its commit as a conflict.
-    let Some(version) = build(&plan, &store, watch)? else {
+    let Some(summary) = build(&plan, &store, watch)? else {
         let version = plan.base.as_ref().map_or(0, |base| base.number);
         finish(&store, plan.base.as_ref())?;
         return Ok(Outcome::NothingToDo { dataset: plan.pipeline.dataset.url.clone(), version });
     };
-    Ok(Outcome::Committed(Box::new(version)))
+    finish(&store, version::find(store.folder(), None)?.as_ref())?;
+    Ok(Outcome::Committed(Box::new(summary)))
 }
 
 /// Where a trial run writes.
