@@ -1,15 +1,22 @@
 //! The plan: what a run would do, found out without writing anything.
 
+mod place;
+mod news;
+
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
+
+pub use news::newest;
+use news::{fresh, moved};
+use place::{check_apart, check_unoccupied};
 
 use super::Pipeline;
 use super::scan::{self, Batch};
 use crate::dataset::manifest::Entry;
 use crate::dataset::version::{self, Inputs, OpenError, Version};
-use crate::sample::{Action, Object, Reason, Sha256, rank};
+use crate::sample::{Object, Sha256, rank};
 use crate::sniff;
 use crate::source::folder::{self, ListError, Skipped};
 use crate::source::label::{LabelError, Labeler, Labelling};
@@ -243,44 +250,6 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
     })
 }
 
-/// The file was checked for this, but not for links, which may be on the way to either.
-fn check_apart(source: &Path, dataset: &Path) -> Result<(), PlanError> {
-    // Of what does not exist yet, the part that does.
-    let resolved = |path: &Path| {
-        let there = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
-        there.map_or_else(|| path.to_owned(), |(there, real)| real.join(path.strip_prefix(there).unwrap_or(path)))
-    };
-    let (source, dataset) = (resolved(source), resolved(dataset));
-    if source.starts_with(&dataset) || dataset.starts_with(&source) {
-        let (dataset, source_folder) = (dataset.display().to_string(), source.display().to_string());
-        return Err(PlanError::Nested { dataset, source_folder });
-    }
-    Ok(())
-}
-
-/// A folder without a Delta log is ours if it is empty or a run of ours has started in it.
-fn check_unoccupied(dataset: &Path) -> Result<(), PlanError> {
-    let occupied = |found: String| PlanError::Occupied { folder: dataset.display().to_string(), found };
-    let entries = match std::fs::read_dir(dataset) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            let file = dataset.ancestors().find(|path| path.is_file()).unwrap_or(dataset);
-            return Err(PlanError::IsAFile { folder: dataset.display().to_string(), file: file.display().to_string() });
-        }
-        Err(source) => {
-            return Err(StoreError::Folder { folder: dataset.display().to_string(), source }.into());
-        }
-    };
-    if dataset.join(super::run::LOCK).exists() {
-        return Ok(());
-    }
-    match entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).min() {
-        Some(found) => Err(occupied(found)),
-        None => Ok(()),
-    }
-}
-
 fn no_labels_hint(source: &Source) -> String {
     match &source.label {
         LabelRule::Parent => "source.label is `parent`, and they lie in no folder of their own; \
@@ -398,76 +367,6 @@ fn settings_changed(inputs: &Inputs, base: &Version) -> Vec<String> {
         ));
     }
     warnings
-}
-
-/// The newest row of each key; rows come sorted by version within a key.
-pub fn newest(known: &[Entry]) -> HashMap<&str, &Entry> {
-    known.iter().map(|entry| (entry.uri.as_str(), entry)).collect()
-}
-
-/// Committed samples that the split table now puts elsewhere.
-fn moved(objects: &[Object], columns: &[Word], known: &[Entry]) -> usize {
-    let newest = newest(known);
-    let moved = |(object, column): &(&Object, &Word)| match (newest.get(object.uri.as_str()), column) {
-        (Some(entry), Word::One(name)) => entry.split.as_ref().is_some_and(|split| split != name),
-        _ => false,
-    };
-    objects.iter().zip(columns).filter(moved).count()
-}
-
-/// The rows that the base version does not account for, and those of them that it would but for their etag.
-fn fresh(
-    objects: &[Object],
-    labels: &[Word],
-    columns: &[Word],
-    known: &[Entry],
-    classes: &[String],
-) -> (Vec<usize>, HashSet<usize>) {
-    let newest = newest(known);
-    // Per image, what the table now says of all its copies.
-    let mut asked: HashMap<Sha256, Vec<&Word>> = HashMap::new();
-    for (object, column) in objects.iter().zip(columns) {
-        if let Some(id) = newest.get(object.uri.as_str()).and_then(|entry| entry.id) {
-            asked.entry(id).or_default().push(column);
-        }
-    }
-    let agreed = |entry: &Entry| {
-        let words = entry.id.and_then(|id| asked.get(&id));
-        words.is_some_and(|words| matches!(words[0], Word::One(_)) && words.iter().all(|word| *word == words[0]))
-    };
-    let accounted = |i: usize| {
-        newest.get(objects[i].uri.as_str()).is_some_and(|entry| {
-            let same_label = match (&labels[i], &entry.label) {
-                _ if entry.action == Action::Ignored => true,
-                (Word::One(name), Some(known)) => name == known,
-                (Word::One(_), None) => false,
-                (_, known) => known.is_none(),
-            };
-            // What was kept out is taken up again once its reason is gone.
-            let settled = match entry.reason {
-                Some(Reason::UnknownClass) => {
-                    !classes.is_empty() && entry.label.as_ref().is_none_or(|label| !classes.contains(label))
-                }
-                Some(Reason::NoSplit) => !matches!(columns[i], Word::One(_)),
-                Some(Reason::SplitConflict) => !agreed(entry),
-                Some(Reason::Unreadable) => false,
-                _ => entry.action != Action::Deferred,
-            };
-            settled && same_label && entry.size == objects[i].size && entry.action != Action::Removed
-        })
-    };
-    let mut fresh = Vec::new();
-    let mut retagged = HashSet::new();
-    for (i, object) in objects.iter().enumerate() {
-        let same_etag = newest.get(object.uri.as_str()).is_some_and(|entry| entry.etag == object.etag);
-        if !same_etag && accounted(i) {
-            retagged.insert(i);
-        }
-        if !same_etag || !accounted(i) {
-            fresh.push(i);
-        }
-    }
-    (fresh, retagged)
 }
 
 impl Plan {

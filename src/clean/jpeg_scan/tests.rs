@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use turbojpeg::{Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
+use super::header::{COM, DHT, DQT, DRI, SOI, SOS};
+use super::lookup::Code;
 use super::*;
 
 /// Splitmix64: the same tests every time.
