@@ -153,7 +153,7 @@ closed_enum! {
         Repaired = "repaired",
         /// Its bytes are kept under a name that tells the truth.
         Renamed = "renamed",
-        /// It was scaled down and encoded again.
+        /// It was scaled and encoded again.
         Resized = "resized",
         /// It is kept byte for byte.
         Kept = "kept",
@@ -227,7 +227,7 @@ closed_enum! {
         NoLabel = "no_label",
         /// Its label is not one of `source.classes`.
         UnknownClass = "unknown_class",
-        /// Identical bytes, or one row of the label table, carry two labels.
+        /// Identical bytes, or several rows of the label table for one object, carry different labels.
         LabelConflict = "label_conflict",
         /// The split table or column names no split for it.
         NoSplit = "no_split",
@@ -235,6 +235,14 @@ closed_enum! {
         SplitConflict = "split_conflict",
         /// The file could not be read.
         Unreadable = "unreadable",
+    }
+}
+
+impl Reason {
+    /// Whether it comes from the assignment: from labels, splits and other objects, not from the object's own bytes.
+    pub const fn is_assigned(self) -> bool {
+        use Reason::{LabelConflict, NoLabel, NoSplit, SplitConflict, UnknownClass};
+        matches!(self, NoLabel | UnknownClass | LabelConflict | NoSplit | SplitConflict)
     }
 }
 

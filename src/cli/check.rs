@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::terminal::{Terminal, bytes, count, in_words};
+use super::terminal::{Terminal, bytes, count, in_words, number};
 use super::{Done, PipelineArgs};
 use crate::pipeline::plan::{self, Plan};
 use crate::store::local_folder;
@@ -21,21 +21,40 @@ struct Finding {
     ok: bool,
 }
 
+impl Finding {
+    fn good(what: &'static str, words: String) -> Finding {
+        Finding { what, words, ok: true }
+    }
+
+    fn bad(what: &'static str, words: String) -> Finding {
+        Finding { what, words, ok: false }
+    }
+}
+
 pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let loaded = match args.pipeline.load(terminal) {
         Ok(loaded) => loaded,
         Err(done) => return Ok(done),
     };
     let folder = local_folder(&loaded.pipeline.dataset.url)?;
-    let mut findings =
-        vec![Finding { what: "file", words: "no problem in it".to_owned(), ok: true }, writable(&folder)];
-    match plan::plan(loaded.pipeline, None) {
-        Ok(plan) => {
+    let mut findings = vec![Finding::good("file", "no problem in it".to_owned())];
+    let obstacles = plan::obstacles(&loaded.pipeline);
+    let told = |what: &str| obstacles.iter().any(|(part, _)| *part == what);
+    let writable = (!told("dataset")).then(|| writable(&folder));
+    let planned = if obstacles.is_empty() { Some(plan::plan(loaded.pipeline, None)) } else { None };
+    findings.extend(obstacles.into_iter().map(|(what, error)| Finding::bad(what, in_words(&error.into()))));
+    match &planned {
+        Some(Ok(plan)) => {
             plan.warnings.iter().for_each(|warning| terminal.warn(warning));
-            findings.insert(1, source(&plan));
-            findings.push(disk(&plan));
+            findings.push(source(plan));
+            findings.extend(too_much_is_kept_out(plan));
         }
-        Err(error) => findings.insert(1, Finding { what: "input", words: in_words(&error.into()), ok: false }),
+        Some(Err(error)) => findings.push(Finding::bad("source", error.to_string())),
+        None => {}
+    }
+    findings.extend(writable);
+    if let Some(Ok(plan)) = &planned {
+        findings.push(disk(plan));
     }
     let ok = findings.iter().all(|finding| finding.ok);
     if terminal.json() {
@@ -43,7 +62,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             .iter()
             .map(|finding| serde_json::json!({ "check": finding.what, "ok": finding.ok, "message": finding.words }))
             .collect();
-        terminal.print_json(&serde_json::json!({ "ok": ok, "checks": findings }));
+        terminal.print_json(&serde_json::json!({ "ok": ok, "checks": findings }))?;
     } else {
         let word = |finding: &Finding| if finding.ok { "ok".to_owned() } else { terminal.strong("PROBLEM") };
         let rows = findings.iter().map(|f| vec![f.what.to_owned(), word(f), f.words.clone()]).collect();
@@ -55,7 +74,20 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
 fn source(plan: &Plan) -> Finding {
     let counts = plan.counts();
     let words = format!("{}, {} to read", count(counts.objects, "object"), bytes(counts.bytes_to_read));
-    Finding { what: "input", words, ok: true }
+    Finding::good("source", words)
+}
+
+/// The gate will fail, whatever the images are.
+fn too_much_is_kept_out(plan: &Plan) -> Option<Finding> {
+    let certain: u64 = plan.foreseen.iter().map(|foreseen| foreseen.objects).sum();
+    let (limit, fresh) = (plan.pipeline.clean.max_quarantine_rate, plan.fresh.len() as u64);
+    let words = format!(
+        "{} of {} new or changed objects will be kept out before a pixel is read, and clean.max_quarantine_rate is \
+         {limit}: the warnings say why",
+        number(certain),
+        number(fresh)
+    );
+    (certain as f64 > limit * fresh as f64).then(|| Finding::bad("labels", words))
 }
 
 /// The nearest folder above `path` that exists.

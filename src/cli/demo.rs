@@ -30,7 +30,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         terminal.print_json(&serde_json::json!({
             "dir": args.dir, "files": drawn.files, "bytes": drawn.bytes, "classes": drawn.classes,
             "dirt": by_dirt.into_iter().map(|(dirt, count)| (dirt, count.into())).collect::<serde_json::Map<_, _>>(),
-        }));
+        }))?;
         return Ok(Done::Well);
     }
     let dirt: Vec<String> = by_dirt.iter().map(|(dirt, count)| format!("{count} {dirt}")).collect();

@@ -19,7 +19,9 @@ const SHOWN: usize = 3;
 
 pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let version = version::open(&args.dataset)?;
-    let manifest = version.manifest()?;
+    let mut manifest = version.manifest()?;
+    // What objects no longer are is history, which `why` tells.
+    manifest.retain(|entry| entry.action != Action::Removed);
     let shards = version.shards()?;
     let state = &version.state;
     let samples = manifest.iter().filter(|entry| entry.action.in_dataset());
@@ -41,7 +43,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             "shards": shards,
             "actions": named(actions.iter().map(|(word, count)| (word.to_string(), *count)).collect()),
             "reasons": named(reasons.iter().map(|(word, count)| (word.to_string(), *count)).collect()),
-        }));
+        }))?;
         return Ok(Done::Well);
     }
     let title = format!("{}, version {} of {}", state.name, version.number, version.url());
@@ -54,7 +56,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         bytes(total),
         count(manifest.len() as u64, "object"),
     );
-    text += &splits(&of_split, &state.classes, terminal);
+    text += &splits("", &of_split, &state.classes, terminal);
     text += "\n";
     let shown = actions.iter().filter(|(_, count)| *count > 0).map(|(action, count)| {
         let how = terminal.faint(action.meaning().trim_end_matches('.'));
@@ -72,11 +74,11 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     }
     text += &format!("\n  {}\n", terminal.strong("a first look"));
     text += &terminal.table(
-        &["split", "label", "size", "mode", "action", "uri"],
+        &["split", "label", "size", "source mode", "action", "uri"],
         first_look(&manifest, &state.splits),
         &[],
     );
-    text += &format!("\n  one object's history:  swinpipe why {} PATH\n", quoted(&version.url()));
+    text += &format!("\n  one object's history:  swinpipe why {} PATH\n", quoted(&args.dataset));
     terminal.print(&text)?;
     Ok(Done::Well)
 }

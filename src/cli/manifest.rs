@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Done;
 use super::terminal::Terminal;
@@ -10,18 +11,26 @@ use crate::dataset::manifest::Entry;
 use crate::dataset::version;
 use crate::sample::{Action, Change, Reason};
 
+/// A parser of a closed list of words, which help and completions show.
+macro_rules! words {
+    ($name:ident) => {
+        PossibleValuesParser::new($name::ALL.iter().map(|word| word.as_str()))
+            .map(|word| word.parse::<$name>().expect("it is one of the possible values"))
+    };
+}
+
 #[derive(clap::Args)]
 pub struct Args {
     /// The dataset: `URL` or `URL@version`.
     dataset: String,
     /// Only rows with this action; may be repeated.
-    #[arg(long, value_parser = parse::<Action>)]
+    #[arg(long, value_parser = words!(Action))]
     action: Vec<Action>,
     /// Only rows with this reason; may be repeated.
-    #[arg(long, value_parser = parse::<Reason>)]
+    #[arg(long, value_parser = words!(Reason))]
     reason: Vec<Reason>,
     /// Only rows with this change; may be repeated.
-    #[arg(long, value_parser = parse::<Change>)]
+    #[arg(long, value_parser = words!(Change))]
     change: Vec<Change>,
     /// Only rows of this split; may be repeated.
     #[arg(long)]
@@ -47,24 +56,6 @@ enum Format {
     Json,
 }
 
-/// A word of a closed list, or the list.
-fn parse<W: std::str::FromStr + std::fmt::Display + Copy + Listed>(word: &str) -> Result<W, String> {
-    word.parse().map_err(|_| {
-        let words: Vec<String> = W::all().iter().map(W::to_string).collect();
-        format!("one of {}", words.join(", "))
-    })
-}
-
-/// A closed list of words.
-trait Listed: Sized + 'static {
-    fn all() -> &'static [Self];
-}
-
-macro_rules! listed {
-    ($($name:ident),+) => { $(impl Listed for $name { fn all() -> &'static [Self] { $name::ALL } })+ };
-}
-listed!(Action, Reason, Change);
-
 pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     let version = version::open(&args.dataset)?;
     known("split", &args.split, &version.state.splits)?;
@@ -81,8 +72,8 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     };
     let rows: Vec<&Entry> = manifest.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX)).collect();
     match args.format {
-        _ if terminal.json() => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect()),
-        Format::Json => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect()),
+        _ if terminal.json() => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect())?,
+        Format::Json => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect())?,
         Format::Csv => terminal.print(&csv(&rows))?,
         Format::Table => terminal.print(&table(&rows, terminal))?,
     }

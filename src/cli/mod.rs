@@ -39,7 +39,7 @@ struct Output {
     /// Print the result as one JSON document on standard output.
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
-    /// Say more; twice: everything.
+    /// Tell the time of every stage; twice: what libraries log as well.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     verbose: u8,
     /// Say nothing but results and errors.
@@ -87,7 +87,7 @@ enum Done {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(&cli.output);
-    let terminal = Terminal::new(cli.output.json, cli.output.quiet);
+    let terminal = Terminal::new(cli.output.json, cli.output.quiet, cli.output.verbose > 0);
     let done = match cli.command {
         Command::Run(args) => run::run(args, &terminal),
         Command::Check(args) => check::run(args, &terminal),
@@ -157,7 +157,8 @@ impl PipelineArgs {
 /// Tells every problem of a file.
 fn tell(problems: &Problems, terminal: &Terminal) -> Done {
     if terminal.json() {
-        terminal.print_json(&problems.to_json());
+        // Whoever closed standard output wants no more of it.
+        terminal.print_json(&problems.to_json()).unwrap_or_else(|error| eprintln!("error: {error}"));
     } else {
         eprint!("{}", problems.render(terminal::colours(&std::io::stderr())));
     }

@@ -19,7 +19,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
     plan.warnings.iter().for_each(|warning| terminal.warn(warning));
     let counts = plan.counts();
     if terminal.json() {
-        terminal.print_json(&serde_json::to_value(&counts)?);
+        terminal.print_json(&serde_json::to_value(&counts)?)?;
     } else {
         let batches = plan.batches().len();
         terminal.print(&render(&counts, batches, terminal))?;
@@ -47,6 +47,7 @@ fn render(counts: &Counts, batches: usize, terminal: &Terminal) -> String {
         ("left out by globs", counts.excluded),
         ("links and devices passed over", counts.skipped),
         ("table keys without an object", counts.orphans),
+        ("without a label", counts.unlabelled),
     ];
     rows.extend(
         optional

@@ -44,7 +44,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
                 value["outcome"] = "committed".into();
                 value["seconds"] = time.as_secs_f64().into();
                 value["usage"] = serde_json::to_value(usage())?;
-                terminal.print_json(&value);
+                terminal.print_json(&value)?;
             } else {
                 terminal.print(&render(&summary, time, terminal))?;
             }
@@ -54,7 +54,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             if terminal.json() {
                 terminal.print_json(&serde_json::json!(
                     { "outcome": "nothing to do", "dataset": dataset, "version": version }
-                ));
+                ))?;
             } else {
                 terminal.print(&format!(
                     "nothing to do: {dataset} is at version {version}, and nothing at the source is new or changed\n"
@@ -63,6 +63,9 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             Ok(Done::Well)
         }
         Err(error) if error.is_stopped() => {
+            if terminal.json() {
+                terminal.print_json(&serde_json::json!({ "outcome": "interrupted" }))?;
+            }
             terminal.warn("interrupted; finished work is kept: run the same command again to go on");
             Ok(Done::Interrupted)
         }
@@ -102,7 +105,8 @@ fn render(summary: &Summary, time: Duration, terminal: &Terminal) -> String {
         format!("\n{}\n\n", terminal.strong(&format!("{} is at version {}", summary.dataset, summary.version)));
     text += &actions(summary, terminal);
     text.push('\n');
-    text += &splits(&summary.splits, &summary.classes, terminal);
+    let new = if summary.version > 0 { format!("new in version {}", summary.version) } else { String::new() };
+    text += &splits(&new, &summary.splits, &summary.classes, terminal);
     let rate = summary.objects as f64 / time.as_secs_f64().max(1e-9);
     let memory = usage().map_or(String::new(), |usage| format!(", {} of memory", bytes(usage.peak_memory)));
     text += &format!(
@@ -113,6 +117,9 @@ fn render(summary: &Summary, time: Duration, terminal: &Terminal) -> String {
         bytes(summary.bytes_written),
         count(summary.shards, "shard"),
     );
+    if summary.excluded > 0 {
+        text += &format!("  {} left out by source.include and source.exclude\n", count(summary.excluded, "more file"));
+    }
     if summary.unchanged > 0 {
         text += &format!("  {} unchanged since the version before\n", count(summary.unchanged, "more object"));
     }
@@ -151,7 +158,7 @@ fn actions(summary: &Summary, terminal: &Terminal) -> String {
     for &action in Action::ALL.iter().rev().filter(|&&action| of(action) > 0) {
         let how = match action {
             // A split conflict is its own reason, and no other action has it.
-            Action::SplitConflict => format!("{} {}", of(action), Reason::SplitConflict),
+            Action::SplitConflict => meaning(Reason::SplitConflict),
             Action::Quarantined => {
                 let mut reasons = summary.reasons.clone();
                 reasons.remove(Reason::SplitConflict.as_str());
@@ -175,11 +182,11 @@ fn in_words(counts: &BTreeMap<&'static str, u64>) -> String {
 /// Most classes shown in a table by name.
 const CLASSES_SHOWN: usize = 10;
 
-/// Samples per split and class.
-pub fn splits(splits: &[SplitCount], classes: &[String], terminal: &Terminal) -> String {
+/// Samples per split and class, under a title.
+pub fn splits(title: &str, splits: &[SplitCount], classes: &[String], terminal: &Terminal) -> String {
     let shown = &classes[..classes.len().min(CLASSES_SHOWN)];
     let more = classes.len() - shown.len();
-    let mut header = vec!["".to_owned(), "samples".to_owned(), "share".to_owned()];
+    let mut header = vec![title.to_owned(), "samples".to_owned(), "share".to_owned()];
     header.extend(shown.iter().cloned());
     if more > 0 {
         header.push(format!("{more} more"));

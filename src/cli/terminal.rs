@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 pub struct Terminal {
     json: bool,
     quiet: bool,
+    verbose: bool,
     colours: bool,
 }
 
@@ -19,9 +20,9 @@ pub fn colours(stream: &impl IsTerminal) -> bool {
 }
 
 impl Terminal {
-    /// `json`: results are JSON documents. `quiet`: only results and errors.
-    pub fn new(json: bool, quiet: bool) -> Terminal {
-        Terminal { json, quiet, colours: colours(&std::io::stdout()) }
+    /// `json`: results are JSON documents. `quiet`: only results and errors. `verbose`: how long every stage takes.
+    pub fn new(json: bool, quiet: bool, verbose: bool) -> Terminal {
+        Terminal { json, quiet, verbose, colours: colours(&std::io::stdout()) }
     }
 
     /// Whether results are JSON documents.
@@ -32,6 +33,11 @@ impl Terminal {
     /// Whether only results and errors are wanted.
     pub fn quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether a stage tells how long it took even if it counts no images.
+    pub fn verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Prints a result.
@@ -45,8 +51,11 @@ impl Terminal {
     }
 
     /// Prints a JSON document, for machines.
-    pub fn print_json(&self, value: &serde_json::Value) {
-        println!("{}", serde_json::to_string_pretty(value).expect("a JSON value has string keys"));
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub fn print_json(&self, value: &serde_json::Value) -> std::io::Result<()> {
+        self.print(&format!("{value:#}\n"))
     }
 
     /// Tells an error with its causes. `facts`: what a machine wants to know of it beside the words.
@@ -57,7 +66,10 @@ impl Terminal {
             if let Some(facts) = facts {
                 value["facts"] = facts;
             }
-            self.print_json(&value);
+            // Whoever closed standard output reads the line below.
+            if let Err(error) = self.print_json(&value) {
+                eprintln!("error: {error}");
+            }
         }
         let mark = if colours(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
         eprintln!("{mark} {words}");

@@ -20,7 +20,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         terminal.warn("README.md or croissant.json was missing or out of date, and is written again");
     }
     if terminal.json() {
-        terminal.print_json(&serde_json::to_value(&report)?);
+        terminal.print_json(&serde_json::to_value(&report)?)?;
     } else {
         for problem in report.problems.iter().take(SHOWN) {
             terminal.print(&format!("{problem}\n"))?;
@@ -28,9 +28,13 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         if report.problems.len() > SHOWN {
             terminal.print(&format!("… and {} more\n", report.problems.len() - SHOWN))?;
         }
+        if !report.problems.is_empty() {
+            let cure = "restore these files from a copy, or run the pipeline into another dataset.url";
+            terminal.print(&format!("\n{cure}\n"))?;
+        }
         terminal.print(&format!(
             "{} version {}: {}, {}, {} hashed; {}\n",
-            version.url(),
+            args.dataset,
             report.version,
             count(report.files, "file"),
             count(report.images, "image"),

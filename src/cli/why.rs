@@ -28,7 +28,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         anyhow::bail!("{} never met an object `{asked}`{near}", version.url());
     }
     if terminal.json() {
-        terminal.print_json(&found.iter().map(|entry| entry.to_json()).collect());
+        terminal.print_json(&found.iter().map(|entry| entry.to_json()).collect())?;
         return Ok(Done::Well);
     }
     let mut text = String::new();
@@ -37,6 +37,8 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         if last != Some(&entry.uri) {
             writeln!(text, "\n{}", terminal.strong(&entry.uri))?;
             last = Some(&entry.uri);
+        } else {
+            text.push('\n');
         }
         tell(entry, terminal, &mut text)?;
     }
@@ -89,8 +91,7 @@ fn tell(entry: &Entry, terminal: &Terminal, text: &mut String) -> std::fmt::Resu
     if let Some(reason) = entry.reason {
         line("reason", format!("{reason}: {}", reason.meaning()))?;
     }
-    let repeated = |detail: &&String| entry.reason.is_some_and(|reason| reason.meaning() == detail.as_str());
-    if let Some(detail) = entry.detail.as_ref().filter(|detail| !repeated(detail)) {
+    if let Some(detail) = &entry.detail {
         line("detail", detail.clone())?;
     }
     if let Some(of) = &entry.duplicate_of {
@@ -100,7 +101,7 @@ fn tell(entry: &Entry, terminal: &Terminal, text: &mut String) -> std::fmt::Resu
         line("label", label.clone())?;
     }
     if let (Some(width), Some(height)) = (entry.width, entry.height) {
-        line("image", format!("{width} × {height} pixels, hash {:016x}", entry.phash.unwrap_or(0)))?;
+        line("image", format!("{width} × {height} pixels, phash {:016x}", entry.phash.unwrap_or(0)))?;
     }
     if let Some(split) = &entry.split {
         line("split", split.clone())?;

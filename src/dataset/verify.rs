@@ -41,17 +41,27 @@ pub struct Report {
 /// Only what keeps it from looking; what is wrong with the dataset is in the report.
 pub fn verify(version: &Version) -> Result<Report, OpenError> {
     let mut problems = Vec::new();
-    let shards = version.shards()?;
-    let manifest = version.manifest()?;
-    compare_log(version, &shards, &mut problems)?;
     let state = &version.state;
+    // A table that cannot be read is among the files that are wrong; the rest is looked at all the same.
+    let tables = version.shards().and_then(|shards| Ok((shards, version.manifest()?)));
+    let (shards, manifest) = match tables {
+        Ok((shards, manifest)) => (shards, Some(manifest)),
+        Err(OpenError::Gone { .. } | OpenError::Altered { .. }) => (version.shards().unwrap_or_default(), None),
+        Err(error) => return Err(error),
+    };
     let mut files: Vec<&Written> = state.manifest.iter().chain(&state.shards).chain(&state.quarantine).collect();
     files.extend(shards.iter().map(|shard| &shard.file));
-    let wrong: Vec<String> = files.par_iter().filter_map(|file| check_file(version, file)).collect();
-    problems.extend(wrong);
-    let rows: Vec<Result<Vec<ShardRow>, String>> = shards.par_iter().map(|shard| read_rows(version, shard)).collect();
+    let wrong: Vec<(&str, String)> =
+        files.par_iter().filter_map(|file| Some((file.path.as_str(), check_file(version, file)?))).collect();
+    let sound: Vec<&Shard> =
+        shards.iter().filter(|shard| wrong.iter().all(|(path, _)| *path != shard.file.path)).collect();
+    problems.extend(wrong.iter().map(|(_, problem)| problem.clone()));
+    let rows: Vec<Result<Vec<ShardRow>, String>> = sound.par_iter().map(|shard| read_rows(version, shard)).collect();
     let images = rows.iter().flatten().map(|rows| rows.len() as u64).sum();
-    compare_manifest(&manifest, &shards, rows, &mut problems);
+    if let Some(manifest) = &manifest {
+        compare_log(version, &shards, &mut problems)?;
+        compare_manifest(manifest, &shards, &sound, rows, &mut problems);
+    }
     // The card describes the newest version.
     let newest = version::find(version.store.folder(), None)?.is_some_and(|newest| newest.number == version.number);
     let card_rewritten = newest && describe::write(version)?;
@@ -140,13 +150,14 @@ fn read_rows(version: &Version, shard: &Shard) -> Result<Vec<ShardRow>, String> 
 fn compare_manifest(
     manifest: &[Entry],
     shards: &[Shard],
+    sound: &[&Shard],
     rows: Vec<Result<Vec<ShardRow>, String>>,
     problems: &mut Vec<String>,
 ) {
     let mut splits_of: HashMap<String, &str> = HashMap::new();
     let mut by_path: HashMap<&str, &[ShardRow]> = HashMap::new();
     let mut readable = Vec::with_capacity(rows.len());
-    for (shard, rows) in shards.iter().zip(rows) {
+    for (shard, rows) in sound.iter().zip(rows) {
         match rows {
             Ok(rows) => readable.push((shard, rows)),
             Err(problem) => problems.push(problem),

@@ -76,7 +76,7 @@ pub enum OpenError {
     #[error("{0} holds a Delta table that swinpipe did not write: name another folder")]
     Foreign(String),
     /// The version does not exist.
-    #[error("{url} has no version {wanted}: its versions are 0 to {latest}")]
+    #[error("{url} has no version {wanted}: its newest is {latest}")]
     NoVersion {
         /// The dataset.
         url: String,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::Pipeline;
 use super::event::{Stage, Watch};
 use super::index::Index;
 use super::layout::{self, Unit};
@@ -66,6 +65,8 @@ pub struct Draft<'a> {
     assignment: Assignment,
     run: String,
     version: u64,
+    /// Per row of the index, its row of `entries`; `None` if the base version says the same of it.
+    news: Vec<Option<usize>>,
     units: Vec<Unit>,
     entries: Vec<Entry>,
 }
@@ -75,30 +76,38 @@ impl<'a> Draft<'a> {
     pub fn of(plan: &'a Plan, index: &'a Index, assignment: Assignment) -> Option<Draft<'a>> {
         let version = plan.base.as_ref().map_or(0, |base| base.number + 1);
         let run = run_id(plan, index, version);
-        let stem = format!("{run}-{version}");
+        let mut draft =
+            Draft { plan, index, assignment, run, version, news: Vec::new(), units: Vec::new(), entries: Vec::new() };
+        let mut entries = draft.entries();
+        let stem = format!("{}-{version}", draft.run);
         let (seed, config) = (plan.pipeline.seed, &plan.pipeline.dataset);
-        let units = layout::layout(&index.rows, &assignment.rows, &assignment.splits, seed, config, &stem);
-        let mut draft = Draft { plan, index, assignment, run, version, units, entries: Vec::new() };
-        draft.entries = draft.entries();
+        let (rows, splits) = (&draft.assignment.rows, &draft.assignment.splits);
+        draft.units = layout::layout(&index.rows, rows, &draft.news, splits, seed, config, &stem);
+        for file in draft.units.iter().flat_map(|unit| &unit.files).filter(|file| file.split.is_some()) {
+            for (at, row) in file.rows.iter().enumerate() {
+                let entry = draft.news[*row].and_then(|entry| entries.get_mut(entry));
+                let entry = entry.expect("what is laid out is news");
+                (entry.shard, entry.row) = (Some(file.path.clone()), Some(at as u64));
+            }
+        }
+        draft.entries = entries;
         (!draft.entries.is_empty()).then_some(draft)
     }
 
-    /// The manifest's new rows.
+    /// The manifest's new rows; what they say is where they lie comes later. Notes which rows of the index are news.
     ///
     /// Rows that only bring an etag up to date make no version, but go along with one.
-    fn entries(&self) -> Vec<Entry> {
-        let mut places: HashMap<usize, (&str, u64)> = HashMap::new();
-        for file in self.units.iter().flat_map(|unit| &unit.files).filter(|file| file.split.is_some()) {
-            places.extend(file.rows.iter().enumerate().map(|(at, row)| (*row, (file.path.as_str(), at as u64))));
-        }
+    fn entries(&mut self) -> Vec<Entry> {
+        let (plan, index) = (self.plan, self.index);
         let mut known: HashMap<&str, Vec<&Entry>> = HashMap::new();
-        for entry in &self.plan.known {
+        for entry in &plan.known {
             known.entry(&entry.uri).or_default().push(entry);
         }
         let mut entries = Vec::new();
-        let mut restated: Vec<Entry> = self.index.touched.clone();
-        for (i, row) in self.index.rows.iter().enumerate() {
-            let entry = self.entry(i, places.get(&i).copied());
+        let mut restated: Vec<Entry> = index.touched.clone();
+        let mut news = Vec::with_capacity(index.rows.len());
+        for (i, row) in index.rows.iter().enumerate() {
+            let entry = self.entry(i);
             let of_object = known.get(entry.uri.as_str()).map_or(&[][..], Vec::as_slice);
             let superseded = of_object.iter().filter(|known| is_superseded(known, &entry));
             entries.extend(superseded.map(|known| self.removed(known)));
@@ -107,19 +116,28 @@ impl<'a> Draft<'a> {
                 true => known.action.in_dataset() && known.id == entry.id && known.label == entry.label,
                 false => is_same(known, &entry),
             });
+            news.push(told.is_none().then_some(entries.len()));
             match told {
+                // Once more what it was before the newest row: that one must not have the last word.
+                Some(known) if of_object.last() != Some(known) => {
+                    entries.push(self.now(Entry { etag: entry.etag, ..(*known).clone() }))
+                }
                 Some(known) => restated.push(Entry { etag: entry.etag, ..(*known).clone() }),
                 None => entries.push(entry),
             }
         }
+        self.news = news;
         if !entries.is_empty() {
-            let now = |entry| Entry { run: self.run.clone(), version: self.version, ..entry };
-            entries.extend(restated.into_iter().map(now));
+            entries.extend(restated.into_iter().map(|entry| self.now(entry)));
         }
         entries
     }
 
-    fn entry(&self, i: usize, place: Option<(&str, u64)>) -> Entry {
+    fn now(&self, entry: Entry) -> Entry {
+        Entry { run: self.run.clone(), version: self.version, ..entry }
+    }
+
+    fn entry(&self, i: usize) -> Entry {
         let (row, assigned) = (&self.index.rows[i], &self.assignment.rows[i]);
         let image = row.image.as_ref();
         Entry {
@@ -143,8 +161,8 @@ impl<'a> Draft<'a> {
             phash: image.map(|image| image.phash),
             duplicate_of: assigned.duplicate_of.clone(),
             split: assigned.split.clone(),
-            shard: place.map(|(shard, _)| shard.to_owned()),
-            row: place.map(|(_, row)| row),
+            shard: None,
+            row: None,
             run: self.run.clone(),
             version: self.version,
         }
@@ -173,8 +191,10 @@ impl<'a> Draft<'a> {
     /// `Gate`, or `NothingLeft`.
     pub fn hold_against_the_gate(&self, store: &Store) -> Result<(), RunError> {
         let rows = &self.assignment.rows;
-        let objects = rows.len() - layout::count(rows, Action::Ignored) - layout::count(rows, Action::Deferred);
-        let refused: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].action.in_quarantine()).collect();
+        let news: Vec<usize> = (0..rows.len()).filter(|&row| self.news[row].is_some()).collect();
+        let idle = |row: &&usize| matches!(rows[**row].action, Action::Ignored | Action::Deferred);
+        let objects = news.len() - news.iter().filter(idle).count();
+        let refused: Vec<usize> = news.into_iter().filter(|&row| rows[row].action.in_quarantine()).collect();
         let mut by_reason: BTreeMap<Reason, usize> = BTreeMap::new();
         refused
             .iter()
@@ -183,7 +203,7 @@ impl<'a> Draft<'a> {
         let mut reasons: Vec<_> = by_reason.into_iter().collect();
         reasons.sort_by_key(|&(reason, count)| (std::cmp::Reverse(count), reason));
         let limit = self.plan.pipeline.clean.max_quarantine_rate;
-        let gate = objects > 0 && refused.len() as f64 > limit * objects as f64;
+        let gate = objects > 0 && refused.len() as f64 / objects as f64 > limit;
         let left = rows.iter().any(|row| row.action.in_dataset()) || self.plan.base.is_some();
         if !gate && left {
             return Ok(());
@@ -194,7 +214,11 @@ impl<'a> Draft<'a> {
         if gate {
             return Err(RunError::Gate(Gate { quarantined: refused.len(), objects, limit, reasons, list }));
         }
-        let why = if reasons.is_empty() { "all are ignored".to_owned() } else { reasons_in_words(&reasons) };
+        let why = match (reasons.is_empty(), layout::count(rows, Action::Deferred)) {
+            (false, _) => reasons_in_words(&reasons),
+            (true, 0) => "all are ignored".to_owned(),
+            (true, deferred) => format!("{deferred} changed while the run was at work, the others are ignored"),
+        };
         Err(RunError::NothingLeft { objects: rows.len(), why, look: format!("{list} lists what was refused") })
     }
 
@@ -252,7 +276,7 @@ impl<'a> Draft<'a> {
             commit::commit(store, self.plan.base.as_ref(), &state, &shards)?;
             Ok(())
         })?;
-        Ok(Summary::of(self.plan, self.index, &self.assignment, &self.run, self.version, &shards))
+        Ok(Summary::of(self.plan, self.index, &self.assignment, &self.news, &self.run, self.version, &shards))
     }
 
     /// Every object ends in exactly one action, and every action has the rows that it should.
@@ -261,13 +285,20 @@ impl<'a> Draft<'a> {
         let touched = self.index.touched.iter().map(|entry| entry.uri.as_str());
         let objects: HashSet<&str> = self.index.rows.iter().map(|row| row.object.uri.as_str()).chain(touched).collect();
         let samples = rows.iter().filter(|row| row.action.in_dataset() && row.split.is_some()).count() as u64;
-        let refused = rows.iter().filter(|row| row.action.in_quarantine()).count() as u64;
+        let refused = rows.iter().zip(&self.news).filter(|(row, news)| row.action.in_quarantine() && news.is_some());
+        let refused = refused.count() as u64;
         let by_action: usize = Action::ALL.iter().map(|&action| layout::count(rows, action)).sum();
         let in_files = |kept_out: bool| -> u64 {
             written.iter().filter(|(split, _)| split.is_none() == kept_out).map(|(_, file)| file.rows).sum()
         };
         let in_dataset = rows.iter().filter(|row| row.action.in_dataset()).count() as u64;
+        let committed = |entry: &&Entry| entry.action.in_dataset() && entry.version != self.version;
+        let key = |entry: &Entry| (entry.uri.clone(), entry.id, entry.label.clone());
+        let samples_before: HashSet<_> = self.plan.known.iter().filter(committed).map(key).collect();
+        let overruled = self.entries.iter().filter(|entry| !entry.action.in_dataset());
+        let overruled = overruled.filter(|entry| samples_before.contains(&key(entry))).count() as u64;
         let checks = [
+            ("committed samples that another row overrules, none", overruled, 0),
             ("objects planned, objects scanned", self.plan.fresh.len() as u64, objects.len() as u64),
             ("objects scanned, objects with an action", rows.len() as u64, by_action as u64),
             ("samples, samples with a split", in_dataset, samples),
@@ -326,10 +357,14 @@ fn is_superseded(known: &Entry, entry: &Entry) -> bool {
 
 /// A run is named by what it makes: the inputs, the version it builds on, and what it leaves to the next run.
 fn run_id(plan: &Plan, index: &Index, version: u64) -> String {
-    let deferred: Vec<&str> =
-        index.rows.iter().filter(|row| row.action == Action::Deferred).map(|row| row.object.uri.as_str()).collect();
+    let deferred: Vec<&str> = index
+        .rows
+        .iter()
+        .filter(|row| row.action == Action::Deferred || row.reason == Some(Reason::Unreadable))
+        .map(|row| row.object.uri.as_str())
+        .collect();
     let base = plan.base.as_ref().map(|base| &base.state.run);
-    let pipeline = Pipeline { dataset: plan.pipeline.dataset.clone(), ..plan.pipeline.clone() };
+    let pipeline = &plan.pipeline;
     let sizes = (pipeline.dataset.shard_size, pipeline.dataset.row_group_size);
     let everything = (FORMAT, env!("CARGO_PKG_VERSION"), &pipeline.name, sizes, &plan.inputs, base, version, deferred);
     let bytes = serde_json::to_vec(&everything).expect("settings have string keys");

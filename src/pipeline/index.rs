@@ -1,6 +1,6 @@
 //! The index: what the scan found of every new or changed object, with what the plan knows of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::plan::{self, Plan};
 use super::scan::Scanned;
@@ -62,7 +62,7 @@ impl Index {
         let pick = |words: &[assign::Word]| self.planned.iter().map(|&row| words[row].clone()).collect::<Vec<_>>();
         let state = plan.base.as_ref().map(|base| &base.state);
         let placed: Vec<Placed> = plan.known.iter().filter_map(placed).collect();
-        let disputed: Vec<_> = plan.known.iter().filter_map(disputed).collect();
+        let disputed = self.disputed(plan);
         let rules = Rules {
             seed: plan.pipeline.seed,
             dedupe: plan.pipeline.dedupe,
@@ -75,21 +75,36 @@ impl Index {
         };
         assign::assign(&self.rows, &pick(&plan.labels), &pick(&plan.columns), &rules)
     }
+
+    /// What the base version keeps out for its label and what is at the source as it was.
+    fn disputed(&self, plan: &Plan) -> Vec<(Sha256, Option<String>, String)> {
+        let scanned: HashSet<&str> = self.rows.iter().map(|row| row.object.uri.as_str()).collect();
+        let listed: HashMap<&str, &assign::Word> =
+            plan.objects.iter().zip(&plan.labels).map(|(object, label)| (object.uri.as_str(), label)).collect();
+        let stands = |entry: &&Entry| {
+            let label = entry.label.clone().map(assign::Word::One);
+            let uri = entry.uri.as_str();
+            entry.reason == Some(Reason::LabelConflict)
+                && !scanned.contains(uri)
+                && listed.get(uri).is_some_and(|listed| Some(*listed) == label.as_ref())
+        };
+        let entries = plan.known.iter().filter(stands);
+        entries.filter_map(|entry| Some((entry.id?, entry.label.clone(), entry.uri.clone()))).collect()
+    }
 }
 
 /// Whether the object is what the manifest knows, but for its etag.
 fn is_same_content(row: &Indexed, known: &Entry) -> bool {
     match (row.id, known.id) {
-        (Some(id), Some(known)) => id == known,
+        // What the scan kept out then and lets in now, since the settings changed, is news.
+        (Some(id), Some(same)) => {
+            let of_scan = known.reason.filter(|reason| !reason.is_assigned());
+            id == same && (known.action.in_dataset() || row.reason == of_scan)
+        }
         // Not read, then as now, for the same reason.
         (None, None) => row.action == known.action && row.reason == known.reason,
         _ => false,
     }
-}
-
-fn disputed(entry: &Entry) -> Option<(Sha256, Option<String>, String)> {
-    let id = entry.id.filter(|_| entry.reason == Some(Reason::LabelConflict))?;
-    Some((id, entry.label.clone(), entry.uri.clone()))
 }
 
 fn placed(entry: &Entry) -> Option<Placed> {

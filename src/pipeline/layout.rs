@@ -29,16 +29,18 @@ pub struct File {
     pub rows: Vec<usize>,
 }
 
-/// Cuts units and orders rows. `stem` names the run and the version in every path.
+/// Cuts units and orders the rows that are `news`. `stem` names the run and the version in every path.
 pub fn layout(
     index: &[Indexed],
     assigned: &[Assigned],
+    news: &[Option<usize>],
     splits: &[String],
     seed: u64,
     config: &DatasetConfig,
     stem: &str,
 ) -> Vec<Unit> {
     let mut ranked: Vec<(u64, usize)> = (0..index.len())
+        .filter(|&row| news[row].is_some())
         .filter(|&row| assigned[row].action.in_dataset() || assigned[row].action.in_quarantine())
         .map(|row| (rank("unit", seed, &[identity(&index[row])]), row))
         .collect();

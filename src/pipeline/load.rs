@@ -27,7 +27,7 @@ mod tests;
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Pipeline;
@@ -44,10 +44,6 @@ pub struct Loaded {
     pub pipeline: Pipeline,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
-    /// The file, as given.
-    pub path: PathBuf,
-    /// The file's text, without the overrides.
-    pub text: String,
 }
 
 /// Reads the pipeline file at `path`, applies `overrides` (each `KEY=VALUE`) and checks the result.
@@ -77,7 +73,7 @@ pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Loaded, Pro
         return failed(problems);
     }
     match decode::decode(&root) {
-        Ok(pipeline) => Ok(Loaded { pipeline, warnings: problems, path: name.into(), text: text.to_owned() }),
+        Ok(pipeline) => Ok(Loaded { pipeline, warnings: problems }),
         Err(failure) => {
             problems.push(failure.into_problem(&root));
             failed(problems)
@@ -141,29 +137,4 @@ pub fn schema() -> serde_json::Value {
 /// [`schema`] as `schemas/pipeline.schema.json` holds it.
 pub fn schema_text() -> String {
     format!("{:#}\n", schema())
-}
-
-/// `pipeline` as a file with every default written out; [`parse`] reads the same pipeline back.
-///
-/// What has no effect, such as a filter without a resize, is left out: [`parse`] would refuse it.
-///
-/// # Panics
-///
-/// If the seed is above 2^63 - 1, which no TOML file can hold.
-pub fn to_toml(pipeline: &Pipeline) -> String {
-    let mut document = toml_edit::ser::to_document(pipeline)
-        .expect("a pipeline is of tables, strings, floats and integers below 2^63");
-    for (_, item) in document.iter_mut() {
-        // The serializer writes every table inline.
-        *item = match std::mem::take(item).into_table() {
-            Ok(table) => toml_edit::Item::Table(table),
-            Err(other) => other,
-        };
-    }
-    for [table, key] in idle::idle(pipeline) {
-        if let Some(table) = document.get_mut(table).and_then(toml_edit::Item::as_table_mut) {
-            table.remove(key);
-        }
-    }
-    document.to_string()
 }

@@ -2,15 +2,17 @@
 
 mod place;
 mod news;
+mod foreseen;
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use foreseen::Foreseen;
 pub use news::newest;
 use news::{fresh, moved};
-use place::{check_apart, check_unoccupied};
+use place::{check_apart, check_path, check_unoccupied};
 
 use super::Pipeline;
 use super::scan::{self, Batch};
@@ -18,7 +20,7 @@ use crate::dataset::manifest::Entry;
 use crate::dataset::version::{self, Inputs, OpenError, Version};
 use crate::sample::{Object, Sha256, rank};
 use crate::sniff;
-use crate::source::folder::{self, ListError, Skipped};
+use crate::source::folder::{self, ListError, Listing, Skipped};
 use crate::source::label::{LabelError, Labeler, Labelling};
 use crate::source::table::{Found, KeyTable, TableError};
 use crate::source::{LabelRule, Source};
@@ -33,7 +35,7 @@ pub enum PlanError {
     #[error(transparent)]
     List(#[from] ListError),
     /// The source holds nothing that the file wants.
-    #[error("{source_url} holds no file that the pipeline takes ({}): check source.url, source.include and source.exclude", excluded_words(.excluded))]
+    #[error("{source_url} holds no file that the pipeline takes: {}", excluded_words(.excluded))]
     Empty {
         /// The source.
         source_url: String,
@@ -67,6 +69,24 @@ pub enum PlanError {
         /// Something in it.
         found: String,
     },
+    /// The dataset's path cannot be written as the Delta log writes paths.
+    #[error(
+        "the dataset cannot be at {folder}: its path holds {what}, which the Delta log's URLs do not carry; name another folder in dataset.url"
+    )]
+    BadPath {
+        /// The folder.
+        folder: String,
+        /// The character.
+        what: &'static str,
+    },
+    /// The dataset's log is gone.
+    #[error(
+        "{folder} holds a dataset whose _delta_log is gone: restore it from a copy, or name another folder in dataset.url"
+    )]
+    NoLog {
+        /// The folder.
+        folder: String,
+    },
     /// The dataset's folder cannot be one.
     #[error("the dataset cannot be at {folder}: {file} is a file; name a folder in dataset.url")]
     IsAFile {
@@ -84,6 +104,12 @@ pub enum PlanError {
         dataset: String,
         /// The source's, likewise.
         source_folder: String,
+    },
+    /// A trial was made with other settings.
+    #[error("the trial at {folder} was made with other settings: delete that folder to try again")]
+    OtherTrial {
+        /// The trial's folder.
+        folder: String,
     },
     /// A URL is not usable.
     #[error(transparent)]
@@ -104,8 +130,9 @@ pub enum PlanError {
 
 fn excluded_words(excluded: &u64) -> String {
     match excluded {
-        0 => "the folder is empty".to_owned(),
-        n => format!("{n} files are left out by source.include and source.exclude"),
+        0 => "the folder is empty: check source.url".to_owned(),
+        1 => "its 1 file is left out by source.include and source.exclude".to_owned(),
+        n => format!("its {n} files are left out by source.include and source.exclude"),
     }
 }
 
@@ -131,6 +158,8 @@ pub struct Plan {
     pub fresh: Vec<usize>,
     /// Those of `fresh` of which only the etag is new: their content may be what it was.
     pub retagged: HashSet<usize>,
+    /// What will be kept out for sure.
+    pub foreseen: Vec<Foreseen>,
     /// What the walk passed over.
     pub skipped: Vec<Skipped>,
     /// Files that the globs leave out.
@@ -175,7 +204,11 @@ pub struct Counts {
     /// Keys of tables that match no object.
     pub orphans: u64,
     /// Objects per label, as the label rule sees them.
-    pub labels: Vec<(String, u64)>,
+    pub labels: BTreeMap<String, u64>,
+    /// Objects without a label that are named like images.
+    pub unlabelled: u64,
+    /// What will be kept out for sure.
+    pub foreseen: Vec<Foreseen>,
 }
 
 /// Plans a run of `pipeline`. `limit`: take only so many objects, chosen by hash.
@@ -185,23 +218,14 @@ pub struct Counts {
 pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError> {
     let source = local_folder(&pipeline.source.url)?;
     let dataset = local_folder(&pipeline.dataset.url)?;
-    check_apart(&source, &dataset)?;
-    let base = version::find(&dataset, None)?;
-    if base.is_none() {
-        check_unoccupied(&dataset)?;
-    }
+    let base = base(&pipeline, &source, &dataset)?;
     let known = base.as_ref().map(Version::manifest).transpose()?.unwrap_or_default();
-    let mut listing = folder::list(&source, &pipeline.source.include, &pipeline.source.exclude)?;
-    if listing.objects.is_empty() {
-        let source_url = source.display().to_string();
-        return Err(PlanError::Empty { source_url, excluded: listing.excluded });
-    }
+    let Listing { mut objects, excluded, skipped, .. } = listing(&pipeline, &source)?;
     if let Some(limit) = limit {
-        listing.objects.sort_by_cached_key(|object| rank("limit", pipeline.seed, &[object.uri.as_bytes()]));
-        listing.objects.truncate(limit);
-        listing.objects.sort_by(|a, b| a.uri.cmp(&b.uri));
+        objects.sort_by_cached_key(|object| rank("limit", pipeline.seed, &[object.uri.as_bytes()]));
+        objects.truncate(limit);
+        objects.sort_by(|a, b| a.uri.cmp(&b.uri));
     }
-    let objects = listing.objects;
     let labeler = Labeler::new(&pipeline.source.label)?;
     let labels: Vec<Word> = objects.iter().map(|object| word_of_label(labeler.label(&object.uri))).collect();
     let asked = pipeline.source.label != LabelRule::None;
@@ -209,20 +233,27 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
         let hint = no_labels_hint(&pipeline.source);
         return Err(PlanError::NoLabels { source_url: source.display().to_string(), hint });
     }
-    let mut orphans = labeler.orphans(&objects);
+    let mut warnings: Vec<String> = passed_over(&skipped);
+    // What a trial leaves out is no orphan's fault.
+    let mut orphans = if limit.is_none() { labeler.orphans(&objects) } else { Vec::new() };
+    warnings.extend(orphans_in_words(&orphans, "the label table"));
     let table = split_table(&pipeline)?;
     let columns = match &table {
         Some(table) => objects.iter().map(|object| word_of_cell(table.get(&object.uri))).collect(),
         None => vec![Word::NotAsked; objects.len()],
     };
-    if let Some(table) = table.filter(|_| pipeline.split.table.is_some()) {
-        orphans.extend(table.orphans(&objects));
+    if let Some(table) = table.filter(|_| pipeline.split.table.is_some() && limit.is_none()) {
+        let of_splits = table.orphans(&objects);
+        warnings.extend(orphans_in_words(&of_splits, "the split table"));
+        orphans.extend(of_splits);
     }
     let inputs = inputs(&pipeline, &objects, &labels, &columns);
-    let mut warnings = warnings(&listing.skipped, &orphans);
     if let Some(base) = &base {
-        check_consistent(&pipeline, base)?;
-        warnings.extend(settings_changed(&inputs, base));
+        let changed = settings_changed(&pipeline, &inputs, base);
+        if limit.is_some() && !changed.is_empty() {
+            return Err(PlanError::OtherTrial { folder: dataset.display().to_string() });
+        }
+        warnings.extend(changed);
     }
     let moved = moved(&objects, &columns, &known);
     if moved > 0 {
@@ -230,7 +261,9 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
             "the split table now puts {moved} committed samples into another split: they stay where they are"
         ));
     }
-    let (fresh, retagged) = fresh(&objects, &labels, &columns, &known, &pipeline.source.classes);
+    let (fresh, retagged) = fresh(&pipeline, &objects, &labels, &columns, &known);
+    let foreseen = foreseen::foresee(&pipeline, &objects, &labels, &columns, &fresh);
+    warnings.extend(foreseen.iter().map(|foreseen| foreseen.in_words(fresh.len() as u64)));
     Ok(Plan {
         pipeline,
         source,
@@ -242,12 +275,58 @@ pub fn plan(pipeline: Pipeline, limit: Option<usize>) -> Result<Plan, PlanError>
         columns,
         fresh,
         retagged,
-        skipped: listing.skipped,
-        excluded: listing.excluded,
+        foreseen,
+        skipped,
+        excluded,
         orphans,
         inputs,
         warnings,
     })
+}
+
+/// Everything that keeps a run of `pipeline` from being planned, each with the part that it concerns.
+pub fn obstacles(pipeline: &Pipeline) -> Vec<(&'static str, PlanError)> {
+    let source = local_folder(&pipeline.source.url).map_err(PlanError::from);
+    let dataset = local_folder(&pipeline.dataset.url).map_err(PlanError::from);
+    let mut found = Vec::new();
+    if let (Ok(source), Ok(dataset)) = (&source, &dataset)
+        && let Err(error) = base(pipeline, source, dataset)
+    {
+        found.push(("dataset", error));
+    }
+    if let Err(error) = source.and_then(|source| listing(pipeline, &source)) {
+        found.push(("source", error));
+    }
+    if let Err(error) = dataset {
+        found.push(("dataset", error));
+    }
+    if let Err(error) = Labeler::new(&pipeline.source.label) {
+        found.push(("labels", error.into()));
+    }
+    if let Err(error) = split_table(pipeline) {
+        found.push(("splits", error.into()));
+    }
+    found
+}
+
+/// The version to build on, if the dataset may lie where it does.
+fn base(pipeline: &Pipeline, source: &Path, dataset: &Path) -> Result<Option<Version>, PlanError> {
+    check_path(dataset)?;
+    check_apart(source, dataset)?;
+    let base = version::find(dataset, None)?;
+    match &base {
+        Some(base) => check_consistent(pipeline, base)?,
+        None => check_unoccupied(dataset)?,
+    }
+    Ok(base)
+}
+
+fn listing(pipeline: &Pipeline, source: &Path) -> Result<Listing, PlanError> {
+    let listing = folder::list(source, &pipeline.source.include, &pipeline.source.exclude)?;
+    if listing.objects.is_empty() {
+        return Err(PlanError::Empty { source_url: source.display().to_string(), excluded: listing.excluded });
+    }
+    Ok(listing)
 }
 
 fn no_labels_hint(source: &Source) -> String {
@@ -257,7 +336,10 @@ fn no_labels_hint(source: &Source) -> String {
             .to_owned(),
         LabelRule::Regex { pattern } => format!("none of their keys matches source.label.pattern `{pattern}`"),
         LabelRule::Table { table, key, .. } => {
-            format!("no `{key}` of {table} names one of them; keys are compared with the path relative to source.url")
+            format!(
+                "no `{key}` of {table} names one of them; keys are compared with the path relative to source.url, \
+                 or with on = \"stem\" with the file's name less its extension"
+            )
         }
         LabelRule::None => "none is asked for".to_owned(),
     }
@@ -318,22 +400,24 @@ fn inputs(pipeline: &Pipeline, objects: &[Object], labels: &[Word], columns: &[W
     }
 }
 
-fn warnings(skipped: &[Skipped], orphans: &[String]) -> Vec<String> {
+fn passed_over(skipped: &[Skipped]) -> Vec<String> {
     let mut warnings: Vec<String> =
         skipped.iter().take(20).map(|skipped| format!("passed over {}: {}", skipped.uri, skipped.why)).collect();
     if skipped.len() > 20 {
         warnings.push(format!("passed over {} more", skipped.len() - 20));
     }
-    if !orphans.is_empty() {
-        let some: Vec<&str> = orphans.iter().take(3).map(String::as_str).collect();
-        let more = if orphans.len() > 3 { ", …" } else { "" };
-        let keys = match orphans.len() {
-            1 => "1 key of the table matches".to_owned(),
-            n => format!("{n} keys of the table match"),
-        };
-        warnings.push(format!("{keys} no object: {}{more}", some.join(", ")));
-    }
     warnings
+}
+
+fn orphans_in_words(orphans: &[String], table: &str) -> Option<String> {
+    let some: Vec<&str> = orphans.iter().take(3).map(String::as_str).collect();
+    let more = if orphans.len() > 3 { ", …" } else { "" };
+    let keys = match orphans.len() {
+        0 => return None,
+        1 => format!("1 key of {table} matches"),
+        n => format!("{n} keys of {table} match"),
+    };
+    Some(format!("{keys} no object: {}{more}", some.join(", ")))
 }
 
 /// What must not change once samples are placed.
@@ -344,6 +428,11 @@ fn check_consistent(pipeline: &Pipeline, base: &Version) -> Result<(), PlanError
         let (known, wanted) = (format!("seed {}", base.state.seed), format!("seed {}", pipeline.seed));
         return Err(PlanError::Contradicts { url, known, wanted });
     }
+    let (labelled, wanted) = (!base.state.classes.is_empty(), pipeline.source.label != LabelRule::None);
+    if labelled != wanted {
+        let words = |labelled| if labelled { "labels" } else { "no labels" }.to_owned();
+        return Err(PlanError::Contradicts { url, known: words(labelled), wanted: words(wanted) });
+    }
     if !wanted_classes.is_empty() && !wanted_classes.starts_with(&base.state.classes) {
         let known = format!("the classes {}", base.state.classes.join(", "));
         return Err(PlanError::Contradicts { url, known, wanted: wanted_classes.join(", ") });
@@ -351,9 +440,12 @@ fn check_consistent(pipeline: &Pipeline, base: &Version) -> Result<(), PlanError
     Ok(())
 }
 
-fn settings_changed(inputs: &Inputs, base: &Version) -> Vec<String> {
+fn settings_changed(pipeline: &Pipeline, inputs: &Inputs, base: &Version) -> Vec<String> {
     let mut warnings = Vec::new();
     let version = base.number;
+    if pipeline.name != base.state.name {
+        warnings.push(format!("the dataset is named `{}` until its next version", base.state.name));
+    }
     if inputs.clean != base.state.inputs.clean {
         warnings.push(format!(
             "[clean] is not that of version {version}: it applies to new and changed objects only; \
@@ -382,20 +474,16 @@ impl Plan {
         let listed: HashSet<&str> = self.objects.iter().map(|object| object.uri.as_str()).collect();
         let changed = self.fresh.iter().filter(|&&row| known.contains(self.objects[row].uri.as_str())).count() as u64;
         let bytes_to_read = self.fresh.iter().map(|&row| self.objects[row].size).sum();
-        let mut labels: HashMap<String, u64> = HashMap::new();
+        let mut labels: BTreeMap<String, u64> = BTreeMap::new();
+        let mut unlabelled = 0;
         for (object, label) in self.objects.iter().zip(&self.labels) {
-            let name = match label {
-                Word::One(name) => name.clone(),
-                Word::NotAsked => continue,
+            match label {
+                Word::One(name) => *labels.entry(name.clone()).or_default() += 1,
                 // Such as `.DS_Store`: likely to be ignored, and then it needs none.
-                Word::Missing if sniff::claimed(&object.uri).is_none() => "(not named like an image)".to_owned(),
-                Word::Missing => "(no label)".to_owned(),
-                Word::Several(_) => "(several labels)".to_owned(),
-            };
-            *labels.entry(name).or_default() += 1;
+                Word::Missing if sniff::claimed(&object.uri).is_some() => unlabelled += 1,
+                Word::Missing | Word::NotAsked | Word::Several(_) => {}
+            }
         }
-        let mut labels: Vec<_> = labels.into_iter().collect();
-        labels.sort();
         Counts {
             source: self.source.display().to_string(),
             dataset: self.dataset.display().to_string(),
@@ -412,6 +500,8 @@ impl Plan {
             skipped: self.skipped.len() as u64,
             orphans: self.orphans.len() as u64,
             labels,
+            unlabelled,
+            foreseen: self.foreseen.clone(),
         }
     }
 }

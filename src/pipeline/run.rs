@@ -108,11 +108,15 @@ pub fn run(mut pipeline: Pipeline, limit: Option<usize>, watch: &Watch) -> Resul
     if limit.is_some() {
         pipeline.dataset.url = sample_url(&pipeline.dataset.url);
     }
-    let plan = watch.stage(Stage::List, 0, 0, || plan::plan(pipeline, limit))?;
-    plan.warnings.iter().for_each(|warning| watch.tell(Event::Warn(warning.clone())));
+    let mut plan = watch.stage(Stage::List, 0, 0, || plan::plan(pipeline, limit))?;
     let store = Store::create(&plan.dataset)?;
     let _lock = lock(&store)?;
-    // What another run committed between the plan and the lock is seen by its commit as a conflict.
+    // Planned first, so that a run that cannot be planned leaves no folder; planned again if another committed meanwhile.
+    let newest = version::find(store.folder(), None)?.map(|version| version.state.run);
+    if newest != plan.base.as_ref().map(|base| base.state.run.clone()) {
+        plan = watch.stage(Stage::List, 0, 0, || plan::plan(plan.pipeline, limit))?;
+    }
+    plan.warnings.iter().for_each(|warning| watch.tell(Event::Warn(warning.clone())));
     let Some(summary) = build(&plan, &store, watch)? else {
         let version = plan.base.as_ref().map_or(0, |base| base.number);
         finish(&store, plan.base.as_ref())?;

@@ -262,7 +262,7 @@ fn cleaned(row: Indexed, cleaned: Cleaned) -> (Indexed, Option<Bytes>) {
 fn stage(store: &Store, batch: &Batch, rows: Vec<(Indexed, Option<Bytes>)>) -> Result<Scanned, StoreError> {
     let mut segment = Vec::new();
     let mut indexed = Vec::with_capacity(rows.len());
-    let deferred = rows.iter().any(|(row, _)| row.action == Action::Deferred);
+    let again = rows.iter().any(|(row, _)| row.action == Action::Deferred || row.reason == Some(Reason::Unreadable));
     for (mut row, bytes) in rows {
         if let Some(bytes) = bytes {
             row.staged = Some(segment.len() as u64);
@@ -275,8 +275,8 @@ fn stage(store: &Store, batch: &Batch, rows: Vec<(Indexed, Option<Bytes>)>) -> R
     if let Some(path) = &path {
         store.put(path, segment)?;
     }
-    // What was deferred is to be looked at again.
-    if !deferred {
+    // What changed or could not be read is to be looked at again.
+    if !again {
         store.put(&batch.receipt(), serde_json::to_vec(&receipt).expect("rows have string keys"))?;
     }
     Ok(Scanned { segment: path, rows: receipt.rows })

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::index::Index;
 use super::plan::Plan;
 use crate::dataset::version::Shard;
-use crate::split::assign::Assignment;
+use crate::sample::Indexed;
+use crate::split::assign::{Assigned, Assignment};
 
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +23,8 @@ pub struct Summary {
     pub objects: u64,
     /// Objects that the base version accounts for.
     pub unchanged: u64,
+    /// Files that the globs leave out.
+    pub excluded: u64,
     /// Objects whose modification time or place changed, but not their content.
     pub touched: u64,
     /// Objects per action.
@@ -78,15 +81,24 @@ impl Summary {
         plan: &Plan,
         index: &Index,
         assignment: &Assignment,
+        news: &[Option<usize>],
         run: &str,
         version: u64,
         shards: &[Shard],
     ) -> Summary {
-        let rows = &assignment.rows;
+        let told = news.iter().filter(|news| news.is_none()).count();
+        let rows: Vec<(&Assigned, &Indexed)> = assignment
+            .rows
+            .iter()
+            .zip(&index.rows)
+            .zip(news)
+            .filter(|(_, news)| news.is_some())
+            .map(|(row, _)| row)
+            .collect();
         let mut actions = BTreeMap::new();
         let mut changes: BTreeMap<&'static str, BTreeMap<&'static str, u64>> = BTreeMap::new();
         let mut reasons = BTreeMap::new();
-        for (row, indexed) in rows.iter().zip(&index.rows) {
+        for (row, indexed) in &rows {
             *actions.entry(row.action.as_str()).or_default() += 1;
             if let Some(reason) = row.reason {
                 *reasons.entry(reason.as_str()).or_default() += 1;
@@ -96,14 +108,15 @@ impl Summary {
                 indexed.changes.iter().for_each(|change| *of_action.entry(change.as_str()).or_default() += 1);
             }
         }
-        let samples = rows.iter().filter_map(|row| Some((row.split.as_deref()?, row.label.as_deref())));
+        let samples = rows.iter().filter_map(|(row, _)| Some((row.split.as_deref()?, row.label.as_deref())));
         Summary {
             dataset: plan.pipeline.dataset.url.clone(),
             version,
             run: run.to_owned(),
             objects: rows.len() as u64,
             unchanged: (plan.objects.len() - plan.fresh.len()) as u64,
-            touched: index.touched.len() as u64,
+            excluded: plan.excluded,
+            touched: (index.touched.len() + told) as u64,
             actions,
             changes,
             reasons,

@@ -88,6 +88,7 @@ pub struct Assignment {
 /// Assigns. `index` is sorted by key; `labels` and `columns` (the split that a table names) run parallel to it.
 pub fn assign(index: &[Indexed], labels: &[Word], columns: &[Word], rules: &Rules) -> Assignment {
     let mut rows: Vec<Assigned> = index.iter().zip(labels).map(|(row, label)| labelled(row, label, rules)).collect();
+    recognise(index, &mut rows, rules);
     let mut warnings = Vec::new();
     // What the table keeps out must not stand for a copy that it lets in: splits are read before duplicates are dropped.
     if rules.split.strategy == Strategy::Column {
@@ -96,6 +97,7 @@ pub fn assign(index: &[Indexed], labels: &[Word], columns: &[Word], rules: &Rule
     drop_duplicates(index, &mut rows, rules);
     if rules.split.strategy == Strategy::Column {
         keep_together(index, columns, &mut rows, rules, &mut warnings);
+        follow(index, &mut rows);
     }
     let classes = classes(&rows, rules);
     let splits = splits(&rows, rules);
@@ -111,8 +113,8 @@ pub fn assign(index: &[Indexed], labels: &[Word], columns: &[Word], rules: &Rule
 }
 
 impl Assigned {
-    fn keep_out(&mut self, action: Action, reason: Reason, detail: String) {
-        (self.action, self.reason, self.detail) = (action, Some(reason), Some(detail));
+    fn keep_out(&mut self, action: Action, reason: Reason, detail: impl Into<Option<String>>) {
+        (self.action, self.reason, self.detail) = (action, Some(reason), detail.into());
     }
 }
 
@@ -137,7 +139,7 @@ fn labelled(row: &Indexed, label: &Word, rules: &Rules) -> Assigned {
     }
     match label {
         Word::NotAsked => {}
-        Word::Missing => assigned.keep_out(Action::Quarantined, Reason::NoLabel, Reason::NoLabel.meaning().to_owned()),
+        Word::Missing => assigned.keep_out(Action::Quarantined, Reason::NoLabel, None),
         Word::Several(labels) => {
             let detail = format!("the label table says {}", list(labels));
             assigned.keep_out(Action::Quarantined, Reason::LabelConflict, detail);
@@ -149,6 +151,19 @@ fn labelled(row: &Indexed, label: &Word, rules: &Rules) -> Assigned {
         Word::One(_) => {}
     }
     assigned
+}
+
+/// A committed sample that is met again is itself, whatever the scan or the settings say of it now.
+fn recognise(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {
+    let committed: HashSet<(Sha256, Option<&str>, &str)> =
+        rules.placed.iter().map(|placed| (placed.id, placed.label.as_deref(), placed.uri.as_str())).collect();
+    for (row, indexed) in rows.iter_mut().zip(index) {
+        let uri = indexed.object.uri.as_str();
+        if indexed.id.is_some_and(|id| committed.contains(&(id, row.label.as_deref(), uri))) {
+            (row.action, row.reason, row.detail) = (Action::Duplicate, None, None);
+            row.duplicate_of = Some(uri.to_owned());
+        }
+    }
 }
 
 fn list(words: &[String]) -> String {
@@ -177,7 +192,8 @@ fn drop_duplicates(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {
             Verdict::Unique => {}
             Verdict::DuplicateOf(uri) => (row.action, row.duplicate_of) = (Action::Duplicate, Some(uri)),
             Verdict::LabelConflict(labels) => {
-                let detail = format!("the same bytes are labelled {}", list(&labels));
+                let others: Vec<String> = labels.iter().map(|(label, uri)| format!("`{label}` at {uri}")).collect();
+                let detail = format!("the same bytes are labelled {}", others.join(" and "));
                 row.keep_out(Action::Quarantined, Reason::LabelConflict, detail);
             }
         }
@@ -313,7 +329,7 @@ fn place(index: &[Indexed], rows: &mut [Assigned], chosen: &HashMap<Sha256, Stri
 }
 
 /// A split name becomes a folder name: what a ratio's key may be.
-fn is_split_name(name: &str) -> bool {
+pub fn is_split_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !name.is_empty() && name.len() <= 64 && name.chars().all(plain) && !name.starts_with(['-', '_'])
 }
@@ -338,8 +354,24 @@ fn read_splits(index: &[Indexed], columns: &[Word], rows: &mut [Assigned], rules
                 row.keep_out(Action::SplitConflict, Reason::SplitConflict, detail);
             }
             Word::Missing | Word::NotAsked => {
-                row.keep_out(Action::Quarantined, Reason::NoSplit, Reason::NoSplit.meaning().to_owned());
+                row.keep_out(Action::Quarantined, Reason::NoSplit, None);
             }
+        }
+    }
+}
+
+/// A duplicate of what is kept out is kept out with it.
+fn follow(index: &[Indexed], rows: &mut [Assigned]) {
+    let kept_out: HashMap<&str, Assigned> = index
+        .iter()
+        .zip(rows.iter())
+        .filter(|(_, row)| row.action.in_quarantine())
+        .map(|(indexed, row)| (indexed.object.uri.as_str(), row.clone()))
+        .collect();
+    for row in rows.iter_mut() {
+        if let Some(of) = row.duplicate_of.as_deref().and_then(|uri| kept_out.get(uri)) {
+            (row.action, row.reason, row.detail) = (of.action, of.reason, of.detail.clone());
+            row.duplicate_of = None;
         }
     }
 }

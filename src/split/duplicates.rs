@@ -37,8 +37,8 @@ pub enum Verdict {
     Unique,
     /// The object with this key, first of its kind, stands for it.
     DuplicateOf(String),
-    /// The same bytes carry these labels, sorted.
-    LabelConflict(Vec<String>),
+    /// The same bytes carry these labels, sorted, each with the first object that has it.
+    LabelConflict(Vec<(String, String)>),
 }
 
 /// Decides about every candidate. `candidates` are sorted by key.
@@ -53,10 +53,11 @@ pub fn find(candidates: &[Candidate], known: &Known, dedupe: Dedupe) -> Vec<Verd
         // An object that is met again does not dispute with itself.
         let again = |uri: &str| members.iter().any(|&i| candidates[i].uri == uri);
         let disputed = known.disputed.get(&id).into_iter().flatten().filter(|(_, uri)| !again(uri));
-        let labels = earlier.iter().chain(disputed).map(|(label, _)| *label);
-        let mut distinct: Vec<&str> = labels.chain(members.iter().map(|&i| candidates[i].label)).flatten().collect();
+        let met = earlier.iter().chain(disputed).copied();
+        let now = members.iter().map(|&i| (candidates[i].label, candidates[i].uri));
+        let mut distinct: Vec<(&str, &str)> = met.chain(now).filter_map(|(label, uri)| Some((label?, uri))).collect();
         distinct.sort_unstable();
-        distinct.dedup();
+        distinct.dedup_by_key(|(label, _)| *label);
         let conflict = distinct.len() > 1 && dedupe.label_conflict == OnLabelConflict::Quarantine;
         let mut first: HashMap<Option<&str>, &str> = earlier.iter().copied().collect();
         for i in members {
@@ -65,7 +66,8 @@ pub fn find(candidates: &[Candidate], known: &Known, dedupe: Dedupe) -> Vec<Verd
             if let Some(of) = first.get(&label).filter(|_| !conflict || !earlier.is_empty()) {
                 verdicts[i] = Verdict::DuplicateOf((*of).to_owned());
             } else if conflict {
-                verdicts[i] = Verdict::LabelConflict(distinct.iter().map(|&label| label.to_owned()).collect());
+                let owned = |&(label, uri): &(&str, &str)| (label.to_owned(), uri.to_owned());
+                verdicts[i] = Verdict::LabelConflict(distinct.iter().map(owned).collect());
             } else {
                 first.insert(label, uri);
             }
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn two_labels_quarantine_all_copies_or_keep_one_row_each() {
         let rows = candidates(&[(1, Some("cat"), "a"), (1, Some("dog"), "b"), (1, Some("dog"), "c")]);
-        let both = Verdict::LabelConflict(vec!["cat".into(), "dog".into()]);
+        let both = Verdict::LabelConflict(vec![("cat".into(), "a".into()), ("dog".into(), "b".into())]);
         assert_eq!(find(&rows, &Known::default(), Dedupe::default()), vec![both; 3]);
         let keep = Dedupe { label_conflict: OnLabelConflict::Keep, ..Dedupe::default() };
         let verdicts = find(&rows, &Known::default(), keep);
@@ -107,7 +109,7 @@ mod tests {
         let known = Known { samples, disputed: Met::new() };
         let rows = candidates(&[(1, Some("cat"), "a"), (1, Some("dog"), "b")]);
         let verdicts = find(&rows, &known, Dedupe::default());
-        let conflict = Verdict::LabelConflict(vec!["cat".into(), "dog".into()]);
+        let conflict = Verdict::LabelConflict(vec![("cat".into(), "a".into()), ("dog".into(), "b".into())]);
         assert_eq!(verdicts, [Verdict::DuplicateOf("old".into()), conflict]);
     }
 
@@ -116,7 +118,8 @@ mod tests {
         let disputed = Met::from([(Sha256([1; 32]), vec![(Some("cat"), "a"), (Some("dog"), "b")])]);
         let known = Known { samples: Met::new(), disputed };
         let verdicts = find(&candidates(&[(1, Some("cat"), "a")]), &known, Dedupe::default());
-        assert_eq!(verdicts, [Verdict::LabelConflict(vec!["cat".into(), "dog".into()])]);
+        let conflict = vec![("cat".into(), "a".into()), ("dog".into(), "b".into())];
+        assert_eq!(verdicts, [Verdict::LabelConflict(conflict)]);
         // Both sides now agree.
         let verdicts = find(&candidates(&[(1, Some("cat"), "a"), (1, Some("cat"), "b")]), &known, Dedupe::default());
         assert_eq!(verdicts, [Verdict::Unique, Verdict::DuplicateOf("a".into())]);

@@ -64,9 +64,12 @@ fn a_file_that_cannot_be_read_is_quarantined_and_taken_once_it_can() {
     give_folder(&place, "set");
     let secret = place.path("raw/dog/dog_001.jpg");
     allow(&secret, 0o000);
+    let strict = ["run", "pipeline.toml", "--set", "clean.max_quarantine_rate=0"];
+    let stopped = unprivileged(&place, &strict);
     let told = unprivileged(&place, &["run", "pipeline.toml"]);
     allow(&secret, 0o644);
-    let Some(told) = told else { return };
+    let (Some(stopped), Some(told)) = (stopped, told) else { return };
+    stopped.says(1, &["1 unreadable"]);
     told.says(0, &["1 unreadable"]);
     let row = place.row("dog/dog_001.jpg");
     assert_eq!((&row["action"], &row["reason"]), (&"quarantined".into(), &"unreadable".into()));
@@ -168,7 +171,7 @@ fn a_full_disk_is_told_and_the_next_run_goes_on_when_there_is_room() {
     let left = place.files("set/data").into_iter().filter(|(path, _)| path.contains('#')).count();
     assert_eq!(left, 0, "unfinished files take room");
     disk.enlarge("64m");
-    place.swinpipe(["run", "pipeline.toml"]).says(0, &["more were done before", "set is at version 0"]);
+    place.swinpipe(["run", "pipeline.toml"]).says(0, &["done by an earlier run", "set is at version 0"]);
     place.swinpipe(["verify", "set"]).says(0, &["everything is what was committed", "80 images"]);
     place.swinpipe(["run", "pipeline.toml"]).says(0, &["nothing to do"]);
 }
@@ -284,7 +287,7 @@ fn a_version_that_is_no_number_or_does_not_exist_is_told() {
         place.swinpipe(["inspect", name]).says(2, &[name, "after `@` comes a version number, such as `set@0`"]);
     }
     for command in ["inspect", "manifest", "verify"] {
-        place.swinpipe([command, "set@1"]).says(2, &["has no version 1", "0 to 0"]);
+        place.swinpipe([command, "set@1"]).says(2, &["has no version 1", "its newest is 0"]);
     }
     let told = place.swinpipe(["run", "pipeline.toml", "--set", "dataset.url=set@0"]);
     told.says(2, &["ends in a version", "leave the version out"]);

@@ -90,7 +90,7 @@ fn new_objects_become_a_new_version_and_no_sample_moves() {
     assert!(before.iter().all(|row| after.contains(row)));
     place.swinpipe(["verify", "set"]).says(0, &["60 images"]);
     place.swinpipe(["verify", "set@0"]).says(0, &["40 images"]);
-    place.swinpipe(["inspect", "set@7"]).says(2, &["no version 7", "0 to 1"]);
+    place.swinpipe(["inspect", "set@7"]).says(2, &["no version 7", "its newest is 1"]);
 }
 
 #[test]

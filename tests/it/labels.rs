@@ -191,10 +191,10 @@ fn rows_without_an_object_and_objects_without_a_row_are_told() {
         "path,label\na.jpg,cat\nb.jpg,cat\nc.jpg,dog\nd.jpg,dog\nA.JPG,cat\ngone.jpg,dog\nblank.jpg,\n",
     );
     place.pipeline_with("label = { from = \"table\", table = \"labels.csv\" }", ANY_RATE);
-    place.swinpipe(["plan", "pipeline.toml"]).says(0, &["2 keys of the table match no object: A.JPG, gone.jpg"]);
+    place.swinpipe(["plan", "pipeline.toml"]).says(0, &["2 keys of the label table match no object: A.JPG, gone.jpg"]);
     let summary = place.run();
     let warnings = summary["warnings"].to_string();
-    assert!(warnings.contains("2 keys of the table match no object: A.JPG, gone.jpg"), "{warnings}");
+    assert!(warnings.contains("2 keys of the label table match no object: A.JPG, gone.jpg"), "{warnings}");
     assert_eq!(summary["reasons"], json!({ "no_label": 2 }));
     assert_told(&place, "new.jpg", ["quarantined", "no_label", "-"]);
     assert_told(&place, "blank.jpg", ["quarantined", "no_label", "-"]);

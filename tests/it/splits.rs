@@ -148,7 +148,7 @@ fn a_column_of_the_label_table_names_the_split() {
 fn the_summary_tells_each_reason_beside_its_own_action() {
     let place = with_table(4, "0.jpg,cat,train\n1.jpg,cat,train\n1.jpg,cat,val\n2.jpg,dog,train\n3.jpg,dog,\n");
     let told = place.swinpipe(["run", "pipeline.toml"]);
-    told.says(0, &["1 no_split", "1 split_conflict"]);
+    told.says(0, &["1 no_split", "Its split is contradicted by another row of the same image"]);
     let line = |action: &str| told.out.lines().find(|line| line.trim_start().starts_with(action)).unwrap();
     assert!(!line("split_conflict").contains("no_split"), "{}", told.out);
     assert!(!line("quarantined").contains("split_conflict"), "{}", told.out);
@@ -168,7 +168,7 @@ fn a_table_of_its_own_may_name_the_split() {
     place.pipeline(&format!("[split]\nstrategy = \"column\"\ncolumn = \"fold\"\n{table}"));
     let summary = place.run();
     let warnings = summary["warnings"].to_string();
-    assert!(warnings.contains("1 key of the table matches no object: ghost"), "{warnings}");
+    assert!(warnings.contains("1 key of the split table matches no object: ghost"), "{warnings}");
     assert_eq!((counts(&place, "cat"), counts(&place, "dog")), ([4, 1, 1], [4, 1, 1]));
     let told = place.swinpipe(["run", "pipeline.toml", "--set", "split.column=flod"]);
     told.says(2, &["has no column `flod`", "did you mean `fold`?"]);

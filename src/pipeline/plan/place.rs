@@ -3,8 +3,23 @@
 use std::path::Path;
 
 use super::PlanError;
+use crate::dataset::describe;
 use crate::pipeline::run::LOCK;
 use crate::store::StoreError;
+
+/// The kernel decodes the log's URLs once more than they were encoded, and splits them as a browser does.
+pub(super) fn check_path(dataset: &Path) -> Result<(), PlanError> {
+    let path = dataset.to_str();
+    let held = |c: char| path.is_some_and(|path| path.contains(c));
+    let what = match path {
+        None => "bytes that are not UTF-8",
+        Some(_) if held('%') => "`%`",
+        Some(_) if held('\\') => "a backslash",
+        Some(path) if path.contains(char::is_control) => "a control character",
+        Some(_) => return Ok(()),
+    };
+    Err(PlanError::BadPath { folder: dataset.display().to_string(), what })
+}
 
 /// The file was checked for this, but not for links, which may be on the way to either.
 pub(super) fn check_apart(source: &Path, dataset: &Path) -> Result<(), PlanError> {
@@ -36,7 +51,10 @@ pub(super) fn check_unoccupied(dataset: &Path) -> Result<(), PlanError> {
         }
     };
     if dataset.join(LOCK).exists() {
-        return Ok(());
+        // A run writes the card behind its commit.
+        let committed = dataset.join(describe::CARD).exists();
+        let folder = dataset.display().to_string();
+        return if committed { Err(PlanError::NoLog { folder }) } else { Ok(()) };
     }
     match entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).min() {
         Some(found) => Err(occupied(found)),
