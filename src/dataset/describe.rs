@@ -38,7 +38,9 @@ pub fn write(version: &Version) -> Result<bool, OpenError> {
 /// See [`OpenError`].
 pub fn facts(version: &Version) -> Result<Facts, OpenError> {
     let state = &version.state;
-    let manifest = version.manifest()?;
+    let mut manifest = version.manifest()?;
+    // What objects no longer are is history.
+    manifest.retain(|entry| entry.action != Action::Removed);
     let files = version.shards()?.into_iter().map(|shard| File {
         path: shard.file.path,
         split: shard.split,

@@ -275,27 +275,46 @@ fn stratify(index: &[Indexed], rows: &mut [Assigned], classes: &[String], rules:
         }
     }
     let mut quotas = Quotas::new(&ratios);
-    let mut lacking: Vec<String> = Vec::new();
-    for (stratum, (placed, mut ids)) in strata {
+    for (placed, mut ids) in strata.into_values() {
         ids.sort_unstable();
         let total = placed.iter().sum::<usize>() + ids.len();
         let filled = fill(&quotas.next(total), &placed, ids.len());
         let in_order = shares.iter().zip(&filled).flat_map(|((name, _), count)| std::iter::repeat_n(name, *count));
         chosen.extend(ids.into_iter().map(|(_, id)| id).zip(in_order.cloned()));
-        let empty = |i: &usize| ratios[*i] > 0.0 && placed[*i] + filled[*i] == 0;
-        let missing: Vec<&str> = (0..ratios.len()).filter(empty).map(|i| shares[i].0.as_str()).collect();
+    }
+    place(index, rows, &chosen);
+    tell_gaps(rows, classes, rules, warnings);
+}
+
+/// Warns of classes that a split with a share lacks, samples of earlier versions counted.
+fn tell_gaps(rows: &[Assigned], classes: &[String], rules: &Rules, warnings: &mut Vec<String>) {
+    let before = rules.placed.iter().map(|placed| (placed.label.as_deref(), Some(placed.split.as_str())));
+    let now = rows.iter().filter(|row| row.action.in_dataset());
+    let now = now.map(|row| (row.label.as_deref(), row.split.as_deref()));
+    // In the order of the classes; what has no label comes first.
+    let code = |label: Option<&str>| label.and_then(|label| classes.iter().position(|class| class == label));
+    let mut counts: BTreeMap<Option<usize>, BTreeMap<Option<&str>, usize>> = BTreeMap::new();
+    for (label, split) in before.chain(now) {
+        *counts.entry(code(label)).or_default().entry(split).or_default() += 1;
+    }
+    let Ratios(shares) = &rules.split.ratios;
+    let mut lacking = Vec::new();
+    for (class, splits) in counts {
+        let wanted = shares.iter().filter(|(_, share)| *share > 0.0).map(|(name, _)| name.as_str());
+        let missing: Vec<&str> = wanted.filter(|name| !splits.contains_key(&Some(*name))).collect();
         if !missing.is_empty() {
-            let class = stratum.map_or("the dataset", |code| classes[code].as_str());
+            let class = class.map_or("the dataset", |code| classes[code].as_str());
+            let total: usize = splits.values().sum();
             lacking.push(format!("{class} ({total} in all) has none in {}", missing.join(" and ")));
         }
     }
-    if !lacking.is_empty() {
-        let more = lacking.len().saturating_sub(5);
-        lacking.truncate(5);
-        let more = if more > 0 { format!("; and {more} more classes") } else { String::new() };
-        warnings.push(format!("too few samples for every split: {}{more}", lacking.join("; ")));
+    if lacking.is_empty() {
+        return;
     }
-    place(index, rows, &chosen);
+    let more = lacking.len().saturating_sub(5);
+    lacking.truncate(5);
+    let more = if more > 0 { format!("; and {more} more classes") } else { String::new() };
+    warnings.push(format!("too few samples for every split: {}{more}", lacking.join("; ")));
 }
 
 fn by_hash(index: &[Indexed], rows: &mut [Assigned], rules: &Rules) {

@@ -318,3 +318,13 @@ fn a_sample_that_the_table_moves_later_stays_and_is_not_called_a_duplicate() {
     assert_eq!(splits(&place), before);
     assert!(!told.err.contains("duplicate"), "{}", told.err);
 }
+
+#[test]
+fn a_class_whose_images_are_all_shared_is_told_where_it_lacks() {
+    let place = Place::with_classes(&[("cat", 20)]);
+    // An image under two labels counts for the first of them, so nothing sees to the second one's shares.
+    (0..2).for_each(|i| place.write(format!("raw/dog/{i}.jpg"), jpeg(i)));
+    (0..2).for_each(|i| place.write(format!("raw/cat/shared_{i}.jpg"), jpeg(i)));
+    place.pipeline("[dedupe]\nlabel_conflict = \"keep\"");
+    place.swinpipe(["run", "pipeline.toml"]).says(0, &["too few samples for every split: dog (2 in all) has none in"]);
+}
