@@ -131,13 +131,14 @@ fn is_icon(head: &[u8]) -> bool {
         })
 }
 
-/// Whether a Netpbm header goes on as one: numbers (P1 to P6) or keywords (P7), after white space and comments.
+/// Whether a Netpbm header goes on as one: two numbers (P1 to P6) or a keyword (P7), after white space and comments.
 fn is_netpbm(head: &[u8]) -> bool {
     let mut rest = &head[2..];
     if !rest.first().is_some_and(|&c| c.is_ascii_whitespace() || c == b'#') {
         return false;
     }
-    loop {
+    let mut numbers = 0;
+    while numbers < 2 {
         rest = rest.trim_ascii_start();
         match rest {
             // The file, or what is seen of it, ends here: the signature is all there is to go by.
@@ -148,9 +149,17 @@ fn is_netpbm(head: &[u8]) -> bool {
                     .iter()
                     .any(|keyword| rest.starts_with(keyword));
             }
-            [first, ..] => return first.is_ascii_digit(),
+            _ => {
+                let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+                rest = &rest[digits..];
+                if digits == 0 || rest.first().is_some_and(|&c| !c.is_ascii_whitespace() && c != b'#') {
+                    return false;
+                }
+                numbers += 1;
+            }
         }
     }
+    true
 }
 
 /// AVIF or HEIF by the brands of an ISO base media file's `ftyp` box (ISO/IEC 14496-12, 23008-12): the major brand
@@ -334,7 +343,15 @@ mod tests {
         all(Format::Ico, &[&icon(1, 1, 22), &icon(1, 3, 54), &icon(2, 1, 22)]);
         all(
             Format::Pnm,
-            &[b"P1\n2 2\n", b"P4 8 8\n", b"P5\n#made by hand\n3 3 255 ", b"P6#x\n1 1 255\n", b"P7\nWIDTH 1\n", b"P5\n"],
+            &[
+                b"P1\n2 2\n",
+                b"P4 8 8\n",
+                b"P5\n#made by hand\n3 3 255 ",
+                b"P6#x\n1 1 255\n",
+                b"P4 8#x\n8\n",
+                b"P7\nWIDTH 1\n",
+                b"P5\n",
+            ],
         );
         all(Format::Qoi, &[b"qoif\0\0\0\x01\0\0\0\x01\x03\0", b"qoif\0\0\0\x01\0\0\0\x01\x04\x01"]);
         all(Format::Jp2, &[b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", b"\xff\x4f\xff\x51\0\x29"]);
@@ -418,6 +435,9 @@ mod tests {
                 &bmp(41),
                 b"P5.js is a library",
                 b"P1 is the first chapter",
+                b"P2 1 is the first chapter of the second part",
+                b"P3 1st 2nd",
+                b"P6 #1\n640 x 480",
                 b"P7 332\n",
                 b"P8\n1 1\n",
                 b"P6",

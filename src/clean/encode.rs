@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
 use super::planes::Planes;
-use super::raster::{Raster, Rejected};
+use super::raster::{Raster, Rejected, icc_misfit};
+use super::webp::push_chunk;
 use super::{Clean, OutputFormat, Subsampling};
 use crate::sample::{Format, Reason};
 
@@ -18,6 +19,20 @@ impl OutputFormat {
             OutputFormat::Png => Format::Png,
         }
     }
+
+    /// Most pixels of a side: libjpeg's `JPEG_MAX_DIMENSION` and libwebp's `WEBP_MAX_DIMENSION`.
+    pub fn longest_side(self) -> u32 {
+        match self {
+            OutputFormat::Jpeg => 65_500,
+            OutputFormat::Webp => 16_383,
+            OutputFormat::Png => u32::MAX,
+        }
+    }
+}
+
+/// The profile, if it is for pixels of so many `channels`.
+fn fitting(icc: Option<&[u8]>, channels: u8) -> Option<&[u8]> {
+    icc.filter(|icc| icc_misfit(icc, channels).is_none())
 }
 
 /// Encodes an upright image as the file says.
@@ -38,7 +53,7 @@ pub fn encode(raster: &Raster, clean: &Clean) -> Result<Vec<u8>, Rejected> {
 /// # Errors
 /// As [`encode`].
 pub fn encode_planes(planes: &Planes, icc: Option<&[u8]>, clean: &Clean) -> Result<Vec<u8>, Rejected> {
-    let encoded = compress(clean.quality, planes.subsampling, icc, |compressor| {
+    let encoded = compress(clean.quality, planes.subsampling, fitting(icc, 3), |compressor| {
         compressor.compress_yuv_to_vec(planes.image(&planes.samples[..]))
     });
     encoded.map_err(|why| refused(planes.width, planes.height, Format::Jpeg, &why))
@@ -70,7 +85,8 @@ fn jpeg(raster: &Raster, quality: u8, subsampling: Subsampling) -> Result<Vec<u8
         height: raster.height as usize,
         format,
     };
-    compress(quality, subsampling, raster.icc.as_deref(), |compressor| compressor.compress_to_vec(image))
+    let icc = fitting(raster.icc.as_deref(), raster.channels);
+    compress(quality, subsampling, icc, |compressor| compressor.compress_to_vec(image))
 }
 
 /// Runs `encode` with this thread's compressor and adds the profile.
@@ -130,14 +146,34 @@ fn webp(raster: &Raster, quality: u8) -> Result<Vec<u8>, String> {
     };
     let encoder = webp::Encoder::from_rgb(pixels, raster.width, raster.height);
     let encoded = encoder.encode_simple(quality == 100, quality.into()).map_err(|error| format!("{error:?}"))?;
-    Ok(encoded.to_vec())
+    // What was gray is RGB now, so its profile stays behind.
+    Ok(match fitting(raster.icc.as_deref(), 3) {
+        Some(icc) => webp_with_icc(&encoded, icc, raster.width, raster.height),
+        None => encoded.to_vec(),
+    })
+}
+
+/// A simple WebP file (RFC 9649, 2.5 and 2.6) of `width` × `height` opaque pixels, made an extended one (2.7) with a
+/// profile.
+fn webp_with_icc(simple: &[u8], icc: &[u8], width: u32, height: u32) -> Vec<u8> {
+    const ICC_FLAG: u8 = 0x20;
+    /// "RIFF", its size, "WEBP".
+    const HEADER: usize = 12;
+    let [w, h] = [width, height].map(|side| (side - 1).to_le_bytes());
+    let mut file = simple[..HEADER].to_vec();
+    push_chunk(&mut file, b"VP8X", &[ICC_FLAG, 0, 0, 0, w[0], w[1], w[2], h[0], h[1], h[2]]);
+    push_chunk(&mut file, b"ICCP", icc);
+    file.extend_from_slice(&simple[HEADER..]);
+    let size = file.len() as u32 - 8;
+    file[4..8].copy_from_slice(&size.to_le_bytes());
+    file
 }
 
 fn png(raster: &Raster) -> Result<Vec<u8>, String> {
     let mut info = png::Info::with_size(raster.width, raster.height);
     info.bit_depth = png::BitDepth::Eight;
     info.color_type = if raster.channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb };
-    info.icc_profile = raster.icc.as_deref().map(Into::into);
+    info.icc_profile = fitting(raster.icc.as_deref(), raster.channels).map(Into::into);
     let mut bytes = Vec::new();
     let encode = || -> Result<(), png::EncodingError> {
         let mut writer = png::Encoder::with_info(&mut bytes, info)?.write_header()?;
@@ -158,7 +194,13 @@ mod tests {
     fn sample(channels: u8) -> Raster {
         let side = 64u32;
         let pixels = (0..side * side * u32::from(channels)).map(|i| (i / 97 * 13 % 251) as u8).collect();
-        Raster { channels, icc: Some(vec![9; 70_000]), ..Raster::gray(side, side, pixels) }
+        let icc = Some(profile(if channels == 1 { b"GRAY" } else { b"RGB " }));
+        Raster { channels, icc, ..Raster::gray(side, side, pixels) }
+    }
+
+    /// What is looked at of a profile for pixels of a kind, of more than one JPEG chunk and an odd length.
+    fn profile(space: &[u8; 4]) -> Vec<u8> {
+        [[9u8; 16].as_slice(), space, &[9; 70_001]].concat()
     }
 
     fn decoded(format: Format, bytes: &[u8]) -> Raster {
@@ -180,6 +222,32 @@ mod tests {
                 assert_eq!(back.icc, raster.icc, "{format:?} {channels}");
             }
         }
+    }
+
+    #[test]
+    fn a_webp_keeps_the_profile_of_rgb_and_leaves_that_of_gray_behind() {
+        for quality in [95, 100] {
+            let clean = Clean { format: OutputFormat::Webp, quality, ..Clean::default() };
+            for (channels, icc) in [(3, Some(profile(b"RGB "))), (1, None)] {
+                let back = decoded(Format::Webp, &encode(&sample(channels), &clean).unwrap());
+                assert_eq!((back.width, back.height, back.channels), (64, 64, 3), "{quality} {channels}");
+                assert!(back.icc == icc && back.note.is_none(), "{quality} {channels}: {:?}", back.note);
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_that_is_not_for_the_pixels_stays_behind() {
+        let raster = Raster { icc: Some(profile(b"CMYK")), ..sample(3) };
+        for format in [OutputFormat::Jpeg, OutputFormat::Webp, OutputFormat::Png] {
+            let back = decoded(format.format(), &encode(&raster, &Clean { format, ..Clean::default() }).unwrap());
+            assert_eq!((back.icc, back.note), (None, None), "{format:?}");
+        }
+        let planes = Planes::new(16, 16, Subsamp::Sub2x2);
+        let with = |space| encode_planes(&planes, Some(&profile(space)), &Clean::default()).unwrap();
+        let icc = |bytes: &[u8]| decoded(Format::Jpeg, bytes).icc;
+        assert_eq!(icc(&with(b"CMYK")), None);
+        assert!(icc(&with(b"RGB ")) == Some(profile(b"RGB ")));
     }
 
     #[test]

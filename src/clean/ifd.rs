@@ -19,6 +19,10 @@ pub(super) struct FirstPage {
     pub(super) compression: Option<u64>,
     /// The value and where in the file it is.
     pub(super) photometric: Option<(u64, usize)>,
+    /// How bits lie in a byte; 2 is lowest first.
+    pub(super) fill_order: Option<u64>,
+    /// It says that it is a smaller copy of another page, or the file that it is a digital negative (DNG).
+    pub(super) preview: bool,
 }
 
 impl<'a> Container<'a> {
@@ -70,10 +74,15 @@ impl<'a> Container<'a> {
                 _ => None,
             };
             match tag {
+                // NewSubfileType, bit 0: a reduced-resolution version (TIFF 6.0, section 8).
+                254 => page.preview |= value.is_some_and(|value| value & 1 == 1),
                 256 => width = value,
                 257 => height = value,
                 259 => page.compression = value,
                 262 if self.number(entry + 2, 2) == Some(3) => page.photometric = value.map(|value| (value, value_at)),
+                266 => page.fill_order = value,
+                // DNGVersion.
+                50706 => page.preview = true,
                 _ => {}
             }
         }

@@ -19,8 +19,12 @@ use super::planes::Planes;
 use super::raster::{Raster, Rejected, admit};
 use crate::sample::{Change, Reason};
 
-/// Progressive files may hold thousands of scans that each touch every block; a camera writes about ten.
-const MOST_SCANS: u32 = 500;
+/// How many scans a progressive file may have. It may hold thousands that each touch every block, so that what counts is
+/// their number times the pixels; a camera writes about ten.
+fn most_scans(header: &Header) -> u32 {
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    (2_000_000_000 / pixels.max(1)).clamp(20, 500) as u32
+}
 
 /// A JPEG whose every bit of entropy data was read without a warning.
 pub struct Verified {
@@ -41,6 +45,9 @@ pub struct Verified {
 pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Rejected> {
     let header = jpeg_header::parse(bytes)?;
     admit(header.width, header.height, limits)?;
+    if header.lossless() {
+        return Err(Rejected::unsupported("lossless JPEG"));
+    }
     if header.precision != 8 {
         return Err(Rejected::new(Reason::Unsupported, format!("JPEG with {} bits a sample", header.precision)));
     }
@@ -68,7 +75,7 @@ pub fn verify(bytes: &[u8], header: Header) -> Result<Verified, Rejected> {
     let factor = ScalingFactor::new(1, scale as usize);
     let (image, mended) = mending(bytes, &header, |bytes| decode(bytes, &header, PixelFormat::GRAY, factor))?;
     let thumbnail = Gray { width: image.width as u32, height: image.height as u32, pixels: image.pixels };
-    let note = trailing_note(jpeg_header::structure(bytes).trailing);
+    let note = note(bytes, &header);
     Ok(Verified { header, thumbnail, mended, note })
 }
 
@@ -96,7 +103,7 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
         }
         _ => image.pixels,
     };
-    Ok(Raster {
+    let mut raster = Raster {
         width: header.width,
         height: header.height,
         channels: if header.components == 1 { 1 } else { 3 },
@@ -104,11 +111,15 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
         mode: header.mode(),
         frames: 1,
         orientation: header.orientation,
-        // An ink profile says nothing about RGB.
-        icc: if header.components == 4 { None } else { header.icc.clone() },
+        icc: None,
         changes,
-        note: note(bytes),
-    })
+        note: note(bytes, header),
+    };
+    // An ink profile says nothing about RGB.
+    if header.components != 4 {
+        raster.set_icc(header.icc.clone());
+    }
+    Ok(raster)
 }
 
 /// Decodes a three-component JPEG to its planes; `None` if it is not stored as luma and chroma of a usual subsampling, or
@@ -121,7 +132,7 @@ pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<Planes>, Rejected>
         return Ok(None);
     }
     let decode = |bytes: &[u8]| -> Result<Option<Planes>, turbojpeg::Error> {
-        let mut decompressor = decompressor()?;
+        let mut decompressor = decompressor(header)?;
         let stored = decompressor.read_header(bytes)?;
         if stored.colorspace != Colorspace::YCbCr || stored.subsamp == Subsamp::Unknown || stored.is_lossless {
             return Ok(None);
@@ -135,8 +146,13 @@ pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<Planes>, Rejected>
 }
 
 /// What is worth recording of a JPEG that was decoded.
-pub fn note(bytes: &[u8]) -> Option<String> {
-    trailing_note(jpeg_header::structure(bytes).trailing)
+pub fn note(bytes: &[u8], header: &Header) -> Option<String> {
+    let structure = jpeg_header::structure(bytes);
+    // Legal, and seen by every decoder as a coarse image: a download that was cut and closed looks like this.
+    let coarse = !structure.complete(header);
+    let coarse = coarse.then(|| "scans are missing: the image is coarser than it was encoded".to_owned());
+    let notes: Vec<String> = coarse.into_iter().chain(trailing_note(structure.trailing)).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 fn trailing_note(trailing: usize) -> Option<String> {
@@ -145,17 +161,20 @@ fn trailing_note(trailing: usize) -> Option<String> {
 
 /// Runs `decode`; if all that is missing is the end-of-image marker, adds it and runs `decode` again.
 ///
-/// Adding the marker proves nothing where whole scans may be missing, so the scans that are there must be complete.
+/// A decoder that meets the end-of-image marker takes missing scans for zeros without a warning. A component of which
+/// nothing is there is no image; and the marker is added only where every scan is there.
 fn mending<T>(
     bytes: &[u8],
     header: &Header,
     decode: impl Fn(&[u8]) -> Result<T, turbojpeg::Error>,
 ) -> Result<(T, Option<Vec<u8>>), Rejected> {
-    let error = match decode(bytes) {
-        Ok(done) => return Ok((done, None)),
+    let decoded = decode(bytes);
+    let structure = jpeg_header::structure(bytes);
+    let error = match decoded {
+        Ok(done) if structure.begins_all(header) => return Ok((done, None)),
+        Ok(_) => return Err(Rejected::truncated("scans are missing: of one component nothing is there")),
         Err(error) => error,
     };
-    let structure = jpeg_header::structure(bytes);
     if !structure.ends && structure.complete(header) {
         let mended = [bytes, &[0xFF, 0xD9]].concat();
         if let Ok(done) = decode(&mended) {
@@ -174,10 +193,16 @@ fn rejected(error: &turbojpeg::Error, ends: bool) -> Rejected {
     // A damaged stream may hold what looks like a marker of a kind that does not exist.
     let reason = if words.starts_with("Unsupported marker type") {
         Reason::Corrupt
-    } else if words.contains("Unsupported") || words.contains("not implemented") {
+    } else if ["Unsupported", "not implemented", "Maximum supported image dimension"].iter().any(|w| words.contains(w))
+    {
         Reason::Unsupported
-    } else if !ends || words.contains("Premature end") {
+    } else if words.starts_with("Bogus") || words.starts_with("Invalid") {
+        // The header is nonsense, wherever the file ends.
+        Reason::Corrupt
+    } else if words.contains("Premature end") {
         Reason::Truncated
+    } else if !ends {
+        return Rejected::new(Reason::Truncated, format!("{words}; the file has no end-of-image marker"));
     } else {
         Reason::Corrupt
     };
@@ -194,16 +219,16 @@ fn decode(
     let height = factor.scale(header.height as usize);
     let pitch = width * format.size();
     let mut image = Image { pixels: vec![0; pitch * height], width, pitch, height, format };
-    let mut decompressor = decompressor()?;
+    let mut decompressor = decompressor(header)?;
     decompressor.set_scaling_factor(factor)?;
     decompressor.decompress(bytes, image.as_deref_mut())?;
     Ok(image)
 }
 
 /// A new one each time: a decompressor remembers the tables of the file before, and would lend them to one that has none.
-fn decompressor() -> Result<Decompressor, turbojpeg::Error> {
+fn decompressor(header: &Header) -> Result<Decompressor, turbojpeg::Error> {
     let mut decompressor = Decompressor::new()?;
-    decompressor.set_scan_limit(MOST_SCANS)?;
+    decompressor.set_scan_limit(most_scans(header))?;
     Ok(decompressor)
 }
 
@@ -260,6 +285,97 @@ mod tests {
         // The tables of the last scan, if any, go with it.
         let rejected = verdict(&whole[..last_scan]).err().expect("refused");
         assert_eq!(rejected.reason, Reason::Truncated, "{}", rejected.detail);
+    }
+
+    #[track_caller]
+    fn scans_are_missing(bytes: &[u8]) {
+        let header = header(bytes, &Limits::default()).unwrap();
+        for rejected in [pixels(bytes, &header).err(), planes(bytes, &header).err(), verify(bytes, header).err()] {
+            let rejected = rejected.expect("refused");
+            assert_eq!(rejected.reason, Reason::Truncated);
+            assert_eq!(rejected.detail, "scans are missing: of one component nothing is there");
+        }
+    }
+
+    #[test]
+    fn a_progressive_file_that_ends_before_its_last_scan_is_noted() {
+        let whole = photo(400, 300, true);
+        assert_eq!(verdict(&whole).unwrap().note, None);
+        let scans: Vec<usize> = memchr::memmem::find_iter(&whole, b"\xFF\xDA").collect();
+        assert!(scans.len() > 5);
+        for &scan in &scans[1..] {
+            let verified = verdict(&[&whole[..scan], &[0xFF, 0xD9]].concat()).unwrap();
+            let note = verified.note.expect("noted");
+            assert_eq!(note, "scans are missing: the image is coarser than it was encoded");
+        }
+    }
+
+    #[test]
+    fn a_sequential_file_without_its_chroma_scans_is_truncated_and_one_with_them_is_not() {
+        // A gray file whose frame says that there are three components, its one scan repeated for each of them.
+        let image = Image::mandelbrot(64, 64, PixelFormat::RGB);
+        let mut compressor = Compressor::new().unwrap();
+        compressor.set_subsamp(Subsamp::Gray).unwrap();
+        let gray = compressor.compress_to_vec(image.as_deref()).unwrap();
+        let at = |marker: u8| gray.windows(2).position(|pair| pair == [0xFF, marker]).unwrap();
+        let (frame, scan) = (at(0xC0), at(0xDA));
+        let mut bytes = gray[..frame + 2].to_vec();
+        bytes.extend_from_slice(&[0, 17, 8, 0, 64, 0, 64, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
+        bytes.extend_from_slice(&gray[frame + 13..scan]);
+        for component in [1, 2, 3] {
+            let start = bytes.len();
+            bytes.extend_from_slice(&gray[scan..gray.len() - 2]);
+            bytes[start + 5] = component;
+            let ended = [bytes.as_slice(), &[0xFF, 0xD9]].concat();
+            if component < 3 {
+                scans_are_missing(&ended);
+            } else {
+                let raster = pixels(&ended, &header(&ended, &Limits::default()).unwrap()).unwrap();
+                assert_eq!((raster.channels, raster.changes), (3, vec![]));
+                assert!(verdict(&ended).unwrap().mended.is_none());
+            }
+        }
+    }
+
+    /// A photo of 32 × 32 pixels whose frame has another marker and another size.
+    fn with_frame(process: u8, width: u16, height: u16) -> Vec<u8> {
+        let mut bytes = photo(32, 32, false);
+        let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        bytes[frame + 1] = process;
+        bytes[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+        bytes[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn what_libjpeg_turbo_does_not_take_is_unsupported() {
+        let rejected = verdict(&with_frame(0xC3, 32, 32)).err().expect("refused");
+        assert_eq!((rejected.reason, rejected.detail.as_str()), (Reason::Unsupported, "lossless JPEG"));
+        let rejected = verdict(&with_frame(0xC0, 65_501, 1)).err().expect("refused");
+        assert_eq!(rejected.reason, Reason::Unsupported, "{}", rejected.detail);
+    }
+
+    #[test]
+    fn the_more_pixels_the_fewer_scans_may_be() {
+        let most = |width, height| {
+            let bytes = with_frame(0xC0, width, height);
+            most_scans(&header(&bytes, &Limits::default()).unwrap())
+        };
+        assert_eq!([most(100, 100), most(4000, 3000), most(10_000, 10_000)], [500, 166, 20]);
+    }
+
+    #[test]
+    fn a_profile_for_other_pixels_is_left_out_and_noted() {
+        let jpeg = photo(32, 32, false);
+        let with = |space: &[u8; 4]| {
+            let chunk = [b"ICC_PROFILE\0\x01\x01".as_slice(), &[0; 16], space].concat();
+            let segment = [[0xFF, 0xE2, 0, chunk.len() as u8 + 2].as_slice(), &chunk].concat();
+            let bytes = [&jpeg[..2], &segment, &jpeg[2..]].concat();
+            let raster = pixels(&bytes, &header(&bytes, &Limits::default()).unwrap()).unwrap();
+            (raster.icc.is_some(), raster.note)
+        };
+        assert_eq!(with(b"RGB "), (true, None));
+        assert_eq!(with(b"GRAY"), (false, Some("the ICC profile is for GRAY, not for RGB pixels".into())));
     }
 
     #[test]

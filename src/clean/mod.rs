@@ -241,12 +241,13 @@ pub fn clean(uri: &str, bytes: &[u8], config: &Clean) -> Cleaned {
         image: None,
     };
     let done = match not_decodable(format) {
-        Some(reason) => Err(Rejected::new(reason, reason.meaning().to_owned())),
+        // The format says it all.
+        Some(reason) => Err(Rejected::new(reason, "")),
         None => image(bytes, config, &mut cleaned),
     };
     if let Err(Rejected { reason, detail }) = done {
         cleaned.outcome = Outcome::Refused(reason);
-        cleaned.detail = Some(detail);
+        cleaned.detail = Some(detail).filter(|detail| !detail.is_empty());
         cleaned.changes.clear();
         cleaned.image = None;
     }
@@ -290,13 +291,14 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
     let mut raster = match cleaned.format {
         Format::Jpeg => {
             let header = jpeg::header(bytes, &config.limits)?;
+            let size = resized(config, header.width, header.height)?;
             let plain = header.components != 4 && header.orientation == 1 && !reencode;
-            if plain && resized(config, header.width, header.height).is_none() {
+            if plain && size.is_none() {
                 let verified = jpeg::verify(bytes, header)?;
                 keep_jpeg(bytes.len(), verified, lies, cleaned);
                 return Ok(());
             }
-            if let Some(size) = resized(config, header.width, header.height)
+            if let Some(size) = size
                 && config.format == OutputFormat::Jpeg
                 && let Some(planes) = jpeg::planes(bytes, &header)?
             {
@@ -319,12 +321,12 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
         cleaned.changes.push(Change::Orientation);
         raster = resize::upright(raster);
     }
-    if let Some(size) = resized(config, raster.width, raster.height) {
+    if let Some(size) = resized(config, raster.width, raster.height)? {
         cleaned.changes.push(Change::Resize);
         raster = resize::scale(raster, size, config.filter)
             .map_err(|error| Rejected::new(Reason::Unsupported, error.to_string()))?;
     }
-    if reencode {
+    if reencode && !cleaned.changes.contains(&Change::Format) {
         cleaned.changes.insert(0, Change::Format);
     }
     let mut stored = (cleaned.id, bytes.len(), cleaned.format);
@@ -363,7 +365,9 @@ fn scale_planes(
         .scale(size, config.filter, config.subsampling)
         .map_err(|error| Rejected::new(Reason::Unsupported, error.to_string()))?;
     let encoded = encode::encode_planes(&planes, header.icc.as_deref(), config)?;
-    cleaned.detail = jpeg::note(bytes);
+    let misfit = header.icc.as_deref().and_then(|icc| raster::icc_misfit(icc, 3));
+    let remarks: Vec<String> = jpeg::note(bytes, &header).into_iter().chain(misfit).collect();
+    cleaned.detail = (!remarks.is_empty()).then(|| remarks.join("; "));
     cleaned.changes = if reencode { vec![Change::Format, Change::Resize] } else { vec![Change::Resize] };
     cleaned.image = Some(Facts {
         width: planes.width,
@@ -381,8 +385,23 @@ fn scale_planes(
 }
 
 /// The size that an image gets, or `None` if it keeps its own.
-fn resized(config: &Clean, width: u32, height: u32) -> Option<(u32, u32)> {
-    config.resize.as_ref().and_then(|resize| resize::target(resize, width, height))
+///
+/// # Errors
+/// `TooManyPixels` and `Unsupported` for a size that is out of bounds: a thin image scaled up is a very long one.
+fn resized(config: &Clean, width: u32, height: u32) -> Result<Option<(u32, u32)>, Rejected> {
+    let target = config.resize.as_ref().and_then(|resize| resize::target(resize, width, height));
+    let Some((width, height)) = target else { return Ok(None) };
+    let becomes = format!("would become {width} × {height} pixels");
+    if !config.limits.allow(width, height) {
+        let detail = format!("{becomes}, the limit is {}", config.limits.pixels);
+        return Err(Rejected::new(Reason::TooManyPixels, detail));
+    }
+    let longest = config.format.longest_side();
+    if width.max(height) > longest {
+        let detail = format!("{becomes}, a side of {} ends at {longest}", config.format.format());
+        return Err(Rejected::unsupported(detail));
+    }
+    Ok(target)
 }
 
 /// Stores a verified JPEG's own bytes.

@@ -133,11 +133,19 @@ fn single_icon(payload: &[u8]) -> Result<Vec<u8>, Rejected> {
 
 /// Decodes the first image of a Netpbm file: PBM, PGM, PPM or PAM.
 pub(super) fn decode_pnm(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> {
-    let decoder = PnmDecoder::new(bytes).map_err(rejected)?;
+    let mut rest = bytes;
+    let decoder = PnmDecoder::new(&mut rest).map_err(rejected)?;
     let mut raster = read(decoder, limits)?;
     if raster.mode == "1" {
         raster.changes.push(Change::Palette);
     }
+    if bytes.starts_with(b"P7") {
+        // Pillow cannot open PAM, so it must not be kept as it is.
+        raster.changes.push(Change::Format);
+    }
+    // Text ends with a line end, or several.
+    let text = matches!(bytes.get(1), Some(b'1'..=b'3'));
+    raster.note_trailing(if text { rest.trim_ascii_start() } else { rest }.len());
     Ok(raster)
 }
 
@@ -237,7 +245,9 @@ mod tests {
             let bytes = encoded(image.clone(), format);
             let raster = decode(&bytes, &Limits::default()).expect("it decodes");
             assert_eq!((raster.width, raster.height, raster.mode), (3, 2, "RGB"), "{format:?}");
-            assert_eq!((&raster.pixels, raster.changes.len()), (image.as_raw(), 0), "{format:?}");
+            // `image` writes PAM.
+            let changes = if bytes.starts_with(b"P7") { vec![Change::Format] } else { vec![] };
+            assert_eq!((&raster.pixels, raster.changes), (image.as_raw(), changes), "{format:?}");
             for end in 0..bytes.len() {
                 let reason = reason(decode, &bytes[..end]);
                 // A Netpbm header is text: where it is cut it may as well be damaged.
@@ -292,6 +302,24 @@ mod tests {
         assert_eq!((bits.mode, bits.pixels, bits.changes), ("1", vec![0, 255], vec![Change::Palette]));
         let few = decode_pnm(b"P5 2 1 100 \x64\x32", &Limits::default()).expect("it decodes");
         assert_eq!((few.mode, few.pixels), ("L", vec![255, 128]));
+    }
+
+    #[test]
+    fn pam_is_encoded_anew_and_other_netpbm_formats_are_kept() {
+        let pam = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n\x07\x09";
+        let raster = decode_pnm(pam, &Limits::default()).expect("it decodes");
+        assert_eq!((raster.pixels, raster.changes), (vec![7, 9], vec![Change::Format]));
+        let raster = decode_pnm(b"P5 2 1 255 \x07\x09", &Limits::default()).expect("it decodes");
+        assert_eq!((raster.pixels, raster.changes), (vec![7, 9], vec![]));
+    }
+
+    #[test]
+    fn bytes_after_a_netpbm_image_are_noted_but_not_the_line_ends_of_text() {
+        let note = |bytes: &[u8]| decode_pnm(bytes, &Limits::default()).expect("it decodes").note;
+        assert_eq!(note(b"P5 2 1 255 \x07\x09more").as_deref(), Some("4 bytes after the end of the image"));
+        assert_eq!(note(b"P2 2 1 255 7 9\n4").as_deref(), Some("1 bytes after the end of the image"));
+        assert_eq!(note(b"P2 2 1 255 7 9\n\n"), None);
+        assert_eq!(note(b"P5 2 1 255 \x07\x09"), None);
     }
 
     #[test]

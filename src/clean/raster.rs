@@ -106,13 +106,12 @@ impl Raster {
         Raster::still(width, height, 1, pixels, "L")
     }
 
-    /// Records the embedded profile, unless it is too large to carry along.
+    /// Records the embedded profile, unless it is too large to carry along or does not fit the pixels.
     pub(super) fn set_icc(&mut self, icc: Option<Vec<u8>>) {
-        match icc {
-            Some(icc) if icc.len() > MAX_ICC => {
-                self.add_note(format!("an ICC profile of {} bytes is dropped", icc.len()))
-            }
-            icc => self.icc = icc.filter(|icc| !icc.is_empty()),
+        let Some(icc) = icc.filter(|icc| !icc.is_empty()) else { return };
+        match icc_misfit(&icc, self.channels) {
+            Some(why) => self.add_note(why),
+            None => self.icc = Some(icc),
         }
     }
 
@@ -165,6 +164,24 @@ impl Rejected {
             std::io::ErrorKind::UnexpectedEof => Rejected::truncated("the file ends before its image does"),
             _ => Rejected::corrupt(error.to_string()),
         }
+    }
+}
+
+/// Why a profile does not go along with pixels of so many `channels`; `None` if it does.
+///
+/// A profile for other pixels (bytes 16 to 19 of its header: ICC.1:2022, 7.2.6), such as that of a CMYK file, would make
+/// readers refuse the image or show false colours.
+pub(super) fn icc_misfit(icc: &[u8], channels: u8) -> Option<String> {
+    if icc.len() > MAX_ICC {
+        return Some(format!("an ICC profile of {} bytes is dropped", icc.len()));
+    }
+    let (space, pixels) = if channels == 1 { (b"GRAY", "gray") } else { (b"RGB ", "RGB") };
+    match icc.get(16..20) {
+        None => Some(format!("the ICC profile ends after {} bytes", icc.len())),
+        Some(found) if found != space => {
+            Some(format!("the ICC profile is for {}, not for {pixels} pixels", found.trim_ascii().escape_ascii()))
+        }
+        Some(_) => None,
     }
 }
 
@@ -311,6 +328,23 @@ mod tests {
     fn transparent_pixels_become_white_and_half_opaque_ones_lighter() {
         let raster = Raster::still(3, 1, 2, vec![0, 0, 0, 128, 40, 255], "LA");
         assert_eq!((raster.channels, raster.pixels, raster.changes), (1, vec![255, 127, 40], vec![Change::Alpha]));
+    }
+
+    #[test]
+    fn a_profile_goes_along_only_with_the_pixels_that_it_is_for() {
+        let profile = |space: &[u8; 4]| [[0u8; 16].as_slice(), space, &[7; 20]].concat();
+        let with = |channels: usize, icc: Vec<u8>| {
+            let mut raster = Raster::still(1, 1, channels, vec![0; channels], "L");
+            raster.set_icc(Some(icc));
+            (raster.icc.is_some(), raster.note)
+        };
+        assert_eq!(with(1, profile(b"GRAY")), (true, None));
+        assert_eq!(with(3, profile(b"RGB ")), (true, None));
+        assert_eq!(with(3, profile(b"CMYK")), (false, Some("the ICC profile is for CMYK, not for RGB pixels".into())));
+        assert_eq!(with(1, profile(b"RGB ")), (false, Some("the ICC profile is for RGB, not for gray pixels".into())));
+        assert_eq!(with(3, vec![7; 19]), (false, Some("the ICC profile ends after 19 bytes".into())));
+        let large = [profile(b"RGB "), vec![0; MAX_ICC]].concat();
+        assert!(!with(3, large).0);
     }
 
     #[test]

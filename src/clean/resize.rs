@@ -171,6 +171,9 @@ pub enum ScaleError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clean::encode::encode;
+    use crate::clean::{Clean, Outcome, OutputFormat, clean};
+    use crate::sample::Reason;
     use fast_image_resize::CpuExtensions;
 
     #[test]
@@ -205,6 +208,24 @@ mod tests {
         let always = Resize { when: ResizeWhen::Always, ..larger };
         assert_eq!(target(&always, 100, 50), Some((512, 256)));
         assert_eq!(target(&always, 256, 256), None);
+    }
+
+    #[test]
+    fn a_thin_image_is_refused_before_it_is_scaled_to_gigabytes() {
+        let resize = Some(Resize { shorter_side: 256, when: ResizeWhen::Always });
+        for format in [OutputFormat::Jpeg, OutputFormat::Png] {
+            let plain = Clean { format, ..Clean::default() };
+            let thin = |height: u32| encode(&Raster::gray(1, height, vec![9; height as usize]), &plain).unwrap();
+            let cleaned = clean("thin", &thin(40_000), &Clean { resize, ..plain.clone() });
+            assert_eq!(cleaned.outcome, Outcome::Refused(Reason::TooManyPixels));
+            let detail = cleaned.detail.unwrap();
+            assert!(detail.starts_with("would become 256 × 10240000 pixels"), "{detail}");
+            // Few pixels, but a side that no JPEG has.
+            let cleaned = clean("thin", &thin(300), &Clean { resize, ..Clean::default() });
+            assert_eq!(cleaned.outcome, Outcome::Refused(Reason::Unsupported));
+            let detail = cleaned.detail.unwrap();
+            assert!(detail.starts_with("would become 256 × 76800 pixels"), "{detail}");
+        }
     }
 
     #[test]

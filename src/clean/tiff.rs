@@ -18,6 +18,7 @@ use crate::sample::{Change, Reason};
 
 const PALETTE: u64 = 3;
 const BLACK_IS_ZERO: u8 = 1;
+const LOWEST_BIT_FIRST: u64 = 2;
 const JPEG_COMPRESSIONS: [u64; 3] = [6, 7, 34892];
 const ASSOCIATED_ALPHA: u64 = 1;
 const UNASSOCIATED_ALPHA: u64 = 2;
@@ -28,6 +29,13 @@ const MAX_TAG: usize = 16 << 20;
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> {
     let container = Container::of(bytes)?;
     let first = container.first_page()?;
+    if first.preview {
+        return Err(Rejected::unsupported("a camera raw file: its first page is a preview"));
+    }
+    // The decoder ignores the tag and would give garbled pixels.
+    if first.fill_order == Some(LOWEST_BIT_FIRST) {
+        return Err(Rejected::unsupported("TIFF with reversed bits (FillOrder 2)"));
+    }
     let mut patched;
     let (bytes, palette) = match first.photometric {
         Some((PALETTE, at)) => {
@@ -354,6 +362,34 @@ mod tests {
         assert_eq!(reason(&jpeg), Some(Reason::Unsupported));
         assert_eq!(reason(&file(1, 1, 32, 1, &[(339, &[3])], &[0; 8])), Some(Reason::Unsupported));
         assert_eq!(reason(&file(1, 8, 8, 3, &[], &[0; 6])), Some(Reason::Unsupported));
+    }
+
+    #[test]
+    fn camera_raw_files_and_reversed_bits_are_unsupported() {
+        let detail = |tag, value| {
+            let rejected = decode(&file(1, 1, 8, 1, &[(tag, &[value])], &[7, 9]), &Limits::default()).err();
+            rejected.map(|rejected| (rejected.reason, rejected.detail))
+        };
+        let preview = Some((Reason::Unsupported, "a camera raw file: its first page is a preview".to_owned()));
+        assert_eq!((detail(254, 1), detail(50706, 1)), (preview.clone(), preview));
+        let reversed = Some((Reason::Unsupported, "TIFF with reversed bits (FillOrder 2)".to_owned()));
+        assert_eq!(detail(266, 2), reversed);
+        // A full page of several, and bits as they are everywhere.
+        assert_eq!((detail(254, 2), detail(266, 1)), (None, None));
+    }
+
+    #[test]
+    fn an_ink_profile_does_not_stay_with_rgb() {
+        let ink: Vec<u16> =
+            [[0; 8], [u16::from_le_bytes(*b"CM"), u16::from_le_bytes(*b"YK"), 0, 0, 0, 0, 0, 0]].concat();
+        let mut bytes = file(1, 5, 8, 4, &[(34675, &ink)], &[0; 8]);
+        // The profile's values are bytes: of type UNDEFINED, and twice as many.
+        let at = bytes.windows(4).position(|tag| tag == [0x73, 0x87, 3, 0]).expect("the profile's tag");
+        bytes[at + 2] = 7;
+        bytes[at + 4] = 32;
+        let raster = decoded(&bytes);
+        assert_eq!(raster.icc, None);
+        assert_eq!(raster.note.as_deref(), Some("the ICC profile is for CMYK, not for RGB pixels"));
     }
 
     #[test]

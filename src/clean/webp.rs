@@ -78,10 +78,13 @@ fn chunks(mut body: &[u8]) -> Result<Vec<Chunk<'_>>, Rejected> {
 
 /// The interleaved samples of a still image of `width` × `height` pixels, and how many channels they have: 3 or 4.
 fn still(file: &[u8], width: u32, height: u32) -> Result<(usize, Vec<u8>), Rejected> {
-    let image = Decoder::new(file).decode().ok_or_else(|| Rejected::corrupt("the WebP bitstream is damaged"))?;
-    if (image.width(), image.height()) != (width, height) {
+    let damaged = || Rejected::corrupt("the WebP bitstream is damaged");
+    // Before decoding: what was held against the limits is the canvas, and a frame's bitstream may claim any size.
+    let features = BitstreamFeatures::new(file).ok_or_else(damaged)?;
+    if (features.width(), features.height()) != (width, height) {
         return Err(Rejected::corrupt("the WebP bitstream has another size than its header"));
     }
+    let image = Decoder::new(file).decode().ok_or_else(damaged)?;
     Ok((if image.is_alpha() { 4 } else { 3 }, image.to_vec()))
 }
 
@@ -137,7 +140,8 @@ fn as_file(chunks: &[Chunk<'_>], width: u32, height: u32) -> Vec<u8> {
     file
 }
 
-fn push_chunk(file: &mut Vec<u8>, code: &[u8], payload: &[u8]) {
+/// Appends a chunk, padded to an even length.
+pub(super) fn push_chunk(file: &mut Vec<u8>, code: &[u8], payload: &[u8]) {
     file.extend_from_slice(code);
     file.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     file.extend_from_slice(payload);
@@ -210,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_claims_more_than_its_canvas_is_refused_by_its_own_header() {
+        // VP8L: 16384 × 16384 pixels, 14 bits a side, less one. The data behind is damaged: nobody may look at it.
+        let mut still = vec![0; HEADER];
+        push_chunk(&mut still, b"VP8L", &[0x2F, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0, 0, 0, 0]);
+        let frame = frame(0, 0, 16, 16, &still);
+        let file = extended(ANIMATION_FLAG, 16, 16, &[(b"ANIM", vec![0; 6]), (b"ANMF", frame)]);
+        let rejected = decode(&file, &Limits::default()).expect_err("refused");
+        assert_eq!(rejected.reason, Reason::Corrupt);
+        assert_eq!(rejected.detail, "the WebP bitstream has another size than its header");
+    }
+
+    #[test]
     fn thirty_bytes_of_terapixels_are_refused_by_their_header() {
         let bomb = extended(ANIMATION_FLAG, 1 << 20, 4095, &[]);
         assert_eq!(bomb.len(), 30);
@@ -237,8 +253,9 @@ mod tests {
         let exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0\0\0\0\0".to_vec();
         let pixels = plain(2, 2, [1, 2, 3, 255]);
         let (_, vp8l) = chunks(&pixels[HEADER..]).expect("chunks")[0];
-        let all = [(b"ICCP", b"profile".to_vec()), (b"VP8L", vp8l.to_vec()), (b"EXIF", exif)];
+        let profile = [[0u8; 16].as_slice(), b"RGB ", b"profile"].concat();
+        let all = [(b"ICCP", profile.clone()), (b"VP8L", vp8l.to_vec()), (b"EXIF", exif)];
         let raster = decode(&extended(0x28, 2, 2, &all), &Limits::default()).expect("it decodes");
-        assert_eq!((raster.orientation, raster.icc.as_deref()), (8, Some(b"profile".as_slice())));
+        assert_eq!((raster.orientation, raster.icc), (8, Some(profile)));
     }
 }

@@ -75,6 +75,7 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
         _ if terminal.json() => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect())?,
         Format::Json => terminal.print_json(&rows.iter().map(|entry| entry.to_json()).collect())?,
         Format::Csv => terminal.print(&csv(&rows))?,
+        Format::Table if rows.is_empty() => terminal.print("no row\n")?,
         Format::Table => terminal.print(&table(&rows, terminal))?,
     }
     Ok(Done::Well)

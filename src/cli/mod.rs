@@ -138,7 +138,7 @@ fn log_to_stderr(output: &Output) {
 struct PipelineArgs {
     /// The pipeline file.
     file: std::path::PathBuf,
-    /// Override a value of the file, such as `split.ratios.val=0.1`; may be repeated.
+    /// Override a value of the file, such as `clean.quality=90` or `split.ratios={train=0.9,val=0.1}`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }

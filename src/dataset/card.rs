@@ -9,25 +9,27 @@
 
 use std::fmt::Write;
 
-/// Version of the on-disk format that the card describes.
-pub const FORMAT_VERSION: u32 = 1;
+use super::version::FORMAT;
+use crate::shard::schema::MEANINGS;
 
 /// Classes listed by name in the page's table; a longer list is summed up in one row, so that the page stays readable.
 const LISTED_CLASSES: usize = 100;
 
-/// The flat columns beside `image` and `label`, in file order: name, Arrow type (also Hugging Face's `dtype`), meaning.
-pub(super) const EXTRAS: [(&str, &str, &str); 10] = [
-    ("split", "string", "the split; the same for every row of a file"),
-    ("id", "string", "sha256 of the source file's bytes, in hexadecimal"),
-    ("image_sha256", "string", "sha256 of the bytes stored here"),
-    ("cluster", "string", "id of the first-seen image of its near-duplicates"),
-    ("group", "string", "what must not be torn apart by a split, such as a patient; null without groups"),
-    ("fold", "int64", "fold of a k-fold split; null without folds"),
-    ("width", "int32", "pixels"),
-    ("height", "int32", "pixels"),
-    ("copy", "int32", "0 for the image itself, from 1 on for augmented copies"),
-    ("augment", "string", "what was done to an augmented copy, as JSON; null for the image itself"),
-];
+/// Hugging Face's `dtype` of the columns in [`EXTRAS`], which are Arrow's names of their types.
+const DTYPES: [&str; 10] =
+    ["string", "string", "string", "string", "string", "int64", "int32", "int32", "int32", "string"];
+
+/// The flat columns beside `image` and `label`, in file order: name, `dtype`, meaning.
+pub(super) const EXTRAS: [(&str, &str, &str); 10] = {
+    let mut extras = [("", "", ""); 10];
+    let mut at = 0;
+    while at < extras.len() {
+        let (name, meaning) = MEANINGS[at + 2];
+        extras[at] = (name, DTYPES[at], meaning);
+        at += 1;
+    }
+    extras
+};
 
 /// Rows per class; class `None` is unlabelled.
 pub type ClassCounts = Vec<(Option<usize>, u64)>;
@@ -88,9 +90,11 @@ pub fn readme(facts: &Facts) -> String {
 
 /// The YAML block at the head of the card, fences included.
 fn front_matter(facts: &Facts) -> String {
-    let splits: Vec<(String, Vec<&File>)> = (facts.counts.iter())
-        .map(|(split, _)| (hugging_face_split(split), facts.files.iter().filter(|f| f.split == *split).collect()))
-        .filter(|(_, files): &(_, Vec<_>)| !files.is_empty())
+    let names = hugging_face_splits(facts.counts.iter().map(|(split, _)| split.as_str()));
+    let files_of = |split: &str| -> Vec<&File> { facts.files.iter().filter(|file| file.split == split).collect() };
+    let splits: Vec<(String, Vec<&File>)> = (names.into_iter().zip(&facts.counts))
+        .map(|(name, (split, _))| (name, files_of(split)))
+        .filter(|(_, files)| !files.is_empty())
         .collect();
     let mut y = String::from("---\n");
     if !splits.is_empty() {
@@ -178,7 +182,7 @@ fn contents(facts: &Facts) -> String {
         let cells: String = counts.iter().map(|&n| format!(" {} |", thousands(n))).collect();
         line(&mut page, format_args!("| {name} |{cells} {} |", thousands(counts.iter().sum())));
     }
-    page + "\nRows are counted, augmented copies included.\n"
+    page
 }
 
 /// What became of the source's objects.
@@ -241,13 +245,14 @@ A plain glob such as `data/*/*.parquet` reads the same once no older version is 
 }
 
 fn columns(facts: &Facts) -> String {
-    let label = match facts.labelled {
-        true => "the class's code: its place in the list of names in this file's head, from 0",
-        false => "null: this dataset has no labels",
+    let names = match facts.labelled {
+        true => "The list stands in this file's head.",
+        false => "This dataset has no labels.",
     };
+    let [(image, about_image), (label, about_label), ..] = MEANINGS;
     let mut page = String::from("## Columns\n\n| column | type | meaning |\n|---|---|---|\n");
-    page += "| `image` | struct of `bytes`, `path` | the encoded image, and its path at the source with an extension that tells the truth |\n";
-    line(&mut page, format_args!("| `label` | int64 | {label} |"));
+    line(&mut page, format_args!("| `{image}` | struct of `bytes`, `path` | {about_image} |"));
+    line(&mut page, format_args!("| `{label}` | int64 | {about_label} {names} |"));
     for (name, dtype, meaning) in EXTRAS {
         line(&mut page, format_args!("| `{name}` | {dtype} | {meaning} |"));
     }
@@ -263,16 +268,16 @@ fn rules(facts: &Facts) -> String {
            listing. No image changes its split in a later version.\n\
          - Rows lie in hashed order: any part of a file is a fair sample of it.\n\
          - A version is a Delta Lake commit; readers see the version before it or this one, nothing between.\n\
-         - Format version {FORMAT_VERSION}.\n",
+         - Format version {FORMAT}.\n",
         facts.strategy, facts.seed
     )
 }
 
-/// A table of words with count and meaning.
+/// A table of words with count and meaning; the meanings are the program's own Markdown.
 fn words(title: &str, words: &[(String, u64, String)]) -> String {
     let mut table = format!("| {title} | objects | meaning |\n|---|---:|---|\n");
     for (word, count, meaning) in words {
-        line(&mut table, format_args!("| `{word}` | {} | {} |", thousands(*count), markdown(meaning)));
+        line(&mut table, format_args!("| `{word}` | {} | {} |", thousands(*count), meaning));
     }
     table
 }
@@ -283,12 +288,24 @@ fn paths(title: &str, paths: &[String]) -> String {
     format!("{title}: {}\n", items.join(", "))
 }
 
-/// The name that Hugging Face knows a split by: `[A-Za-z0-9_]+`, and `validation` for `val`.
-fn hugging_face_split(split: &str) -> String {
-    match split {
-        "val" => "validation".to_owned(),
-        other => other.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+/// The names that Hugging Face knows the splits by: `[A-Za-z0-9_]+`, and `validation` for `val`. Of splits that would
+/// have one name, the second in order is called `…_2`.
+fn hugging_face_splits<'a>(splits: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for split in splits {
+        let plain = match split {
+            "val" => "validation".to_owned(),
+            other => other.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+        };
+        let mut name = plain.clone();
+        let mut number = 2;
+        while names.contains(&name) {
+            name = format!("{plain}_{number}");
+            number += 1;
+        }
+        names.push(name);
     }
+    names
 }
 
 /// A YAML double-quoted scalar: always a string, whatever is in it.
@@ -430,6 +447,44 @@ pub(super) mod tests {
         assert!(yaml.contains("  - name: \"validation\"\n    num_bytes: 1536\n    num_examples: 7\n"));
         assert!(yaml.contains("          '1': \"no: \\\"|\\\"\\n\"\n"));
         assert!(yaml.ends_with("task_categories:\n- image-classification\ntags:\n- swinpipe\n---\n"));
+    }
+
+    #[test]
+    fn splits_of_one_hugging_face_name_are_told_apart() {
+        let names = |splits: &[&str]| hugging_face_splits(splits.iter().copied());
+        assert_eq!(names(&["train", "val", "test"]), ["train", "validation", "test"]);
+        assert_eq!(names(&["val", "validation"]), ["validation", "validation_2"]);
+        assert_eq!(names(&["validation", "val"]), ["validation", "validation_2"]);
+        assert_eq!(names(&["a-b", "a_b", "a_b_2", "a_b"]), ["a_b", "a_b_2", "a_b_2_2", "a_b_3"]);
+        let mut facts = facts();
+        facts.files[0].split = "validation".to_owned();
+        facts.counts[0].0 = "validation".to_owned();
+        let yaml = front_matter(&facts);
+        for name in ["validation", "validation_2"] {
+            assert!(yaml.contains(&format!("  - split: \"{name}\"\n")), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn the_columns_are_those_of_the_shards() {
+        use arrow::datatypes::DataType;
+        let dtype = |data_type: &DataType| match data_type {
+            DataType::Utf8 => "string",
+            DataType::Int64 => "int64",
+            DataType::Int32 => "int32",
+            other => panic!("no dtype for {other}"),
+        };
+        let columns = crate::shard::schema::columns();
+        let names = columns.iter().map(|column| column.name().as_str());
+        assert!(names.eq(MEANINGS.iter().map(|(name, _)| *name)));
+        assert!(columns[2..].iter().map(|column| dtype(column.data_type())).eq(DTYPES));
+    }
+
+    #[test]
+    fn a_key_in_a_meaning_is_shown_as_code() {
+        let mut facts = facts();
+        facts.reasons[0].2 = "Above `clean.limits.pixels`.".to_owned();
+        assert!(readme(&facts).contains("| Above `clean.limits.pixels`. |"));
     }
 
     #[test]

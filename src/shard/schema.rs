@@ -49,12 +49,12 @@ pub const MEANINGS: [(&str, &str); 12] = [
     ("split", "Name of the split; the same for every row of a file."),
     ("id", "SHA-256 of the source bytes, in hexadecimal digits: the sample's identity."),
     ("image_sha256", "SHA-256 of `image.bytes`."),
-    ("cluster", "First-seen id of the sample's cluster of near duplicates; its own id where there are none."),
+    ("cluster", "Near duplicates share one; equal to `id` until near duplicates are searched for."),
     ("group", "What must not be divided between splits, such as a patient; null without groups."),
     ("fold", "Fold of a k-fold split, from 0; null without folds."),
     ("width", "Pixels, of the stored image."),
     ("height", "Pixels, of the stored image."),
-    ("copy", "0 for the original, from 1 on for augmented copies."),
+    ("copy", "0 for the original; augmented copies, which are not made yet, count from 1."),
     ("augment", "Parameters of an augmented copy, as JSON; null for the original."),
 ];
 

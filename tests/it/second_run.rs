@@ -157,7 +157,9 @@ fn a_label_conflict_ends_when_one_side_is_gone_or_agrees() {
         let place = committed();
         place.write("raw/cat/twin.jpg", jpeg(800));
         place.write("raw/dog/twin.jpg", jpeg(800));
-        place.swinpipe(["run", "pipeline.toml", "--set", "clean.max_quarantine_rate=1.0"]).says(0, &["2 label_conflict"]);
+        place
+            .swinpipe(["run", "pipeline.toml", "--set", "clean.max_quarantine_rate=1.0"])
+            .says(0, &["2 label_conflict"]);
         place.swinpipe(["run", "pipeline.toml"]).says(0, &["nothing to do"]);
         place
     };

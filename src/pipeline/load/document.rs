@@ -92,7 +92,24 @@ pub(super) fn syntax(text: &Arc<Text>, error: &toml_edit::TomlError) -> Problem 
         }
         message => (message.to_owned(), "here"),
     };
-    Problem::error(format!("not valid TOML: {what}")).at(&Place { text: Arc::clone(text), span }).label(label)
+    let before = text.raw.get(..span.start).unwrap_or_default();
+    let help = quotes(before, there, error.message());
+    let problem = Problem::error(format!("not valid TOML: {what}")).at(&Place { text: Arc::clone(text), span });
+    let problem = problem.label(label);
+    match help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+/// What to do about quotes that TOML does not know, and about backslashes in those that it knows.
+fn quotes(before: &str, there: &str, message: &str) -> Option<&'static str> {
+    const CURLY: [char; 5] = ['“', '”', '„', '‘', '’'];
+    if there.contains(CURLY) || before.ends_with(CURLY) {
+        return Some("write straight quotes: \"…\"");
+    }
+    let escape = ["escape", "unicode"].iter().any(|word| message.contains(*word));
+    escape.then_some("in '…' a backslash is itself")
 }
 
 fn table(text: &Arc<Text>, table: &dyn TableLike, place: &Place) -> Node {

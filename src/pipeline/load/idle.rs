@@ -1,8 +1,5 @@
-//! Options that have no effect beside the others.
-//!
-//! Such an option is refused where a file sets it, and left out where a file is written.
+//! Options that have no effect beside the others: such an option is refused where a file sets it.
 
-use super::super::Pipeline;
 use crate::clean::{Clean, OutputFormat};
 use crate::source::{LabelRule, Source};
 use crate::split::{Split, Strategy};
@@ -18,12 +15,6 @@ impl Idle {
     fn new(path: [&'static str; 2], because: &'static str, help: &'static str) -> Idle {
         Idle { path, because, help }
     }
-}
-
-/// The paths of the options of `pipeline` that have no effect.
-pub(super) fn idle(pipeline: &Pipeline) -> Vec<[&'static str; 2]> {
-    let idle = [source(&pipeline.source), clean(&pipeline.clean), split(&pipeline.split)];
-    idle.into_iter().flatten().map(|idle| idle.path).collect()
 }
 
 pub(super) fn source(source: &Source) -> Vec<Idle> {

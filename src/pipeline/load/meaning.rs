@@ -72,8 +72,11 @@ impl Check<'_> {
         if known.iter().any(|p| p.severity == Severity::Error && p.key.as_ref().is_some_and(concerned)) {
             return None;
         }
-        let place = self.root.place.clone();
-        let mut table = self.root.get(name).map_or(Node { value: Value::Table(Vec::new()), place }, |(_, t)| t.clone());
+        let Some((_, table)) = self.root.get(name) else {
+            // That a table is missing which must be there was told with the structure.
+            return decode(&Node { value: Value::Table(Vec::new()), place: self.root.place.clone() }).ok();
+        };
+        let mut table = table.clone();
         let mut whole = true;
         // A refused value is taken out, so that the next one is found as well.
         loop {
@@ -141,8 +144,7 @@ impl Check<'_> {
                         let reason = error.to_string();
                         let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                         let message = format!("`{}` is not a regular expression: {reason}", key(&path));
-                        self.at(&path, message, "not a regular expression")
-                            .help("in '…' a backslash needs no second one")
+                        self.at(&path, message, "not a regular expression").help("in '…' a backslash is itself")
                     }
                     Ok(regex) if regex.capture_names().flatten().all(|name| name != "label") => {
                         let message = format!("`{}` has no capture named `label`", key(&path));
@@ -245,23 +247,19 @@ impl Check<'_> {
 
     /// The dataset must not be listed as its own source.
     fn folders(&mut self, source: &Source, dataset: &DatasetConfig) {
-        let Some(from) = folder(&source.url) else { return };
-        let others = [("url", Some(&dataset.url))];
-        for (name, url) in others {
-            let Some(to) = url.and_then(|url| folder(url)) else { continue };
-            let what = if to == from {
-                "is the source folder itself"
-            } else if to.starts_with(&from) {
-                "lies inside the source folder"
-            } else if from.starts_with(&to) && name == "url" {
-                "contains the source folder"
-            } else {
-                continue;
-            };
-            let message = format!("`dataset.{name}` {what}: the dataset would ingest itself");
-            let problem = self.at(&["dataset", name], message, &format!("source.url is {}", quoted(&source.url)));
-            self.problems.push(problem.help("put the dataset beside the source folder"));
-        }
+        let (Some(from), Some(to)) = (folder(&source.url), folder(&dataset.url)) else { return };
+        let what = if to == from {
+            "is the source folder itself"
+        } else if to.starts_with(&from) {
+            "lies inside the source folder"
+        } else if from.starts_with(&to) {
+            "contains the source folder"
+        } else {
+            return;
+        };
+        let message = format!("`dataset.url` {what}: the dataset would ingest itself");
+        let problem = self.at(&["dataset", "url"], message, &format!("source.url is {}", quoted(&source.url)));
+        self.problems.push(problem.help("put the dataset beside the source folder"));
     }
 
     /// A local folder, as a path or a `file://` URL.

@@ -1,4 +1,6 @@
 //! Structure: the document walked beside the JSON schema.
+//!
+//! A required key that is there with a slip in its name is one problem, the unknown key, and not a missing one as well.
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
@@ -125,8 +127,8 @@ impl<'a> Walk<'a> {
             if types(schema).len() > 1 {
                 return self.wants(node, schema, path, about);
             }
-            let label = format!("must match {}", schema["pattern"].as_str().unwrap_or_default());
-            self.problem(node, path, format!("`{path}` cannot be {}", quoted(text)), &label, about);
+            let help = form(&schema["pattern"]).or(about);
+            self.problem(node, path, format!("`{path}` cannot be {}", quoted(text)), "not allowed here", help);
         }
     }
 
@@ -149,7 +151,7 @@ impl<'a> Walk<'a> {
                 let near = closest(text, choices.iter().copied());
                 (format!("unknown value {} of `{path}`", quoted(text)), "not one of its values", near)
             }
-            None => (format!("`{path}` wants a string, found {}", found(node)), "wrong type", None),
+            None => (format!("`{path}` wants a string; found {}", found(node)), "wrong type", None),
         };
         let help = near.map_or_else(|| allowed.clone(), |near| format!("did you mean {near:?}? {allowed}"));
         self.problem(node, path, message, label, Some(&help));
@@ -163,11 +165,17 @@ impl<'a> Walk<'a> {
             let named = node.text().and_then(|text| tags.iter().find(|name| **name == text));
             let example = named.or(tags.first()).copied().unwrap_or_default();
             let help = format!("write {} = {{ {tag} = {example:?} }}", last_key(path));
-            let message = format!("`{path}` wants a table, found {}", found(node));
+            let message = format!("`{path}` wants a table; found {}", found(node));
             return self.problem(node, path, message, "wrong type", Some(&help));
         };
         let Some((_, value)) = node.get(tag) else {
             let help = format!("{tag} is {}", either(&in_quotes(&tags)));
+            if let Some((slip, _)) = slip(entries, tag, &keys_of(variants)) {
+                let message = format!("unknown key `{}` {}", join("", &slip.name), inside(path));
+                let problem = Problem::error(message).key(join(path, &slip.name)).at(&slip.place).label("unknown");
+                self.problems.push(problem.help(format!("did you mean `{tag}`? {help}")));
+                return;
+            }
             let message = format!("missing key `{tag}` {}", inside(path));
             return self.problem(node, &join(path, tag), message, &format!("`{tag}` is required"), Some(&help));
         };
@@ -191,11 +199,11 @@ impl<'a> Walk<'a> {
         let properties = schema["properties"].as_object();
         for (key, child) in entries {
             let inner = join(path, &key.name);
-            if !matches(&schema["propertyNames"]["pattern"], &key.name) {
-                let pattern = schema["propertyNames"]["pattern"].as_str().unwrap_or_default();
+            let pattern = &schema["propertyNames"]["pattern"];
+            if !matches(pattern, &key.name) {
                 let message = format!("{} cannot be a name in {}", quoted(&key.name), table_name(path));
-                let problem = Problem::error(message).key(&inner).at(&key.place);
-                self.problems.push(problem.label(format!("must match {pattern}")));
+                let problem = Problem::error(message).key(&inner).at(&key.place).label("not allowed here");
+                self.problems.push(problem.help(form(pattern).unwrap_or_default()));
             }
             match (properties.and_then(|known| known.get(&key.name)), &schema["additionalProperties"]) {
                 (Some(property), _) => {
@@ -213,8 +221,9 @@ impl<'a> Walk<'a> {
         if schema["minProperties"].as_u64().is_some_and(|least| (entries.len() as u64) < least) {
             self.problem(node, path, format!("`{path}` must not be empty"), "an entry is missing", None);
         }
-        for key in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            if node.get(key).is_none() {
+        let known: Vec<&str> = properties.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+        for key in required(schema) {
+            if node.get(key).is_none() && slip(entries, key, &known).is_none() {
                 let problem = self.missing(node, key, &schema["properties"][key], path);
                 self.problems.push(problem);
             }
@@ -225,16 +234,19 @@ impl<'a> Walk<'a> {
         let schema = resolve(self.schema, property);
         let about = property["description"].as_str().map(|text| format!(": {}", clause(text))).unwrap_or_default();
         let (message, add) = if schema["properties"].is_object() {
-            let inside = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
-            let inside: Vec<String> = inside.map(|key| format!("`{key}`")).collect();
+            let inside: Vec<String> = required(schema).map(|key| format!("`{key}`")).collect();
             let table = table_name(&join(path, key));
             let with = if inside.is_empty() { String::new() } else { format!(" with {}", inside.join(", ")) };
             (format!("missing table {table}"), format!("add a table {table}{with}{about}"))
         } else {
             let value = if types(schema).contains(&"string") { "\"…\"" } else { "…" };
-            (format!("missing key `{key}` {}", inside(path)), format!("add `{key} = {value}`{about}"))
+            let place = if path.is_empty() { " above the first table" } else { "" };
+            (format!("missing key `{key}` {}", inside(path)), format!("add `{key} = {value}`{place}{about}"))
         };
-        Problem::error(message).key(join(path, key)).at(&node.place).label(format!("`{key}` is required")).help(add)
+        // A key of the top level cannot stand at the end, behind a table.
+        let at_the_start = path.is_empty() && !schema["properties"].is_object();
+        let place = if at_the_start { node.place.text.start() } else { node.place.clone() };
+        Problem::error(message).key(join(path, key)).at(&place).label(format!("`{key}` is required")).help(add)
     }
 
     fn unknown(
@@ -290,21 +302,40 @@ impl<'a> Walk<'a> {
         let rewritten = match &node.value {
             Value::Text(text) if types.iter().any(|name| ["integer", "number", "boolean"].contains(name)) => {
                 let bare = text.parse::<f64>().is_ok_and(f64::is_finite) || text == "true" || text == "false";
-                bare.then(|| format!("without quotes: {text}"))
+                bare.then(|| format!("write it without quotes: {text}"))
             }
-            Value::Integer(integer) if types == ["string"] => Some(format!("in quotes: \"{integer}\"")),
-            Value::Float(float) if types == ["string"] => Some(format!("in quotes: \"{float:?}\"")),
-            Value::Boolean(boolean) if types == ["string"] => Some(format!("in quotes: \"{boolean}\"")),
+            Value::Integer(integer) if types == ["string"] => Some(format!("write it in quotes: \"{integer}\"")),
+            Value::Float(float) if types == ["string"] => Some(format!("write it in quotes: \"{float:?}\"")),
+            Value::Boolean(boolean) if types == ["string"] => Some(format!("write it in quotes: \"{boolean}\"")),
             Value::Float(float) if types == ["integer"] && float.fract() == 0.0 && float.abs() < 1e15 => {
-                Some(format!("without a fraction: {float:.0}"))
+                Some(format!("write it without a fraction: {float:.0}"))
             }
-            Value::Text(text) if types == ["array"] => Some(format!("in brackets: [{}]", quoted(text))),
+            Value::Integer(integer) if types == ["number"] => percent(*integer as f64, schema),
+            Value::Float(float) if types == ["number"] => percent(*float, schema),
+            Value::Text(text) if types == ["array"] => Some(format!("write it in brackets: [{}]", quoted(text))),
+            _ if types == ["object"] => self.as_table(node, schema, last_key(path)),
             _ => None,
         };
-        let help = rewritten.map(|text| format!("write it {text}")).or(about.map(str::to_owned));
+        let help = rewritten.or(about.map(str::to_owned));
         let message = format!("`{path}` wants {}; found {}", wanted(schema), found(node));
         let label = if is_one_of(kind(node), &types) { "not allowed here" } else { "wrong type" };
         self.problem(node, path, message, label, help.as_deref());
+    }
+
+    /// How the table `key`, which `schema` describes, is written; with `node` as its only required value, if that fits.
+    fn as_table(&self, node: &Node, schema: &Json, key: &str) -> Option<String> {
+        if schema["propertyNames"].is_object() {
+            return Some(format!("write {key} = {{ train = 0.8, val = 0.1, test = 0.1 }}"));
+        }
+        let mut required = required(schema);
+        let (Some(only), None) = (required.next(), required.next()) else { return None };
+        let fits = is_one_of(kind(node), &types(resolve(self.schema, &schema["properties"][only])));
+        let value = match &node.value {
+            Value::Integer(integer) if fits => integer.to_string(),
+            Value::Text(text) if fits => format!("{text:?}"),
+            _ => return None,
+        };
+        Some(format!("write {key} = {{ {only} = {value} }}"))
     }
 
     fn problem(&mut self, node: &Node, path: &str, message: String, label: &str, help: Option<&str>) {
@@ -314,6 +345,46 @@ impl<'a> Walk<'a> {
             None => problem,
         });
     }
+}
+
+/// The forms of names, in words. A test finds every pattern of the schema that people are told here.
+const FORMS: [(&str, &str); 2] = [
+    (
+        "^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$",
+        "letters, digits, `-`, `_` and `.`; begins with a letter or digit; at most 96 characters",
+    ),
+    (
+        "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        "letters, digits, `-` and `_`; begins with a letter or digit; at most 64 characters",
+    ),
+];
+
+/// What `pattern` asks for, in words.
+fn form(pattern: &Json) -> Option<&'static str> {
+    FORMS.iter().find(|(form, _)| pattern == form).map(|(_, words)| *words)
+}
+
+/// The keys that `schema` requires.
+fn required(schema: &Json) -> impl Iterator<Item = &str> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str)
+}
+
+/// All keys of `variants`.
+fn keys_of(variants: &[Json]) -> Vec<&str> {
+    let keys = variants.iter().filter_map(|variant| variant["properties"].as_object());
+    keys.flatten().map(|(key, _)| key.as_str()).collect()
+}
+
+/// The entry, none of the `known`, that is most likely `wanted` with a slip in its name.
+fn slip<'n>(entries: &'n [(Key, Node)], wanted: &str, known: &[&str]) -> Option<&'n (Key, Node)> {
+    let is_slip = |name: &str| !known.contains(&name) && closest(name, known.iter().copied()) == Some(wanted);
+    entries.iter().find(|(key, _)| is_slip(&key.name))
+}
+
+/// What to write instead of a percentage where `schema` wants a share.
+fn percent(number: f64, schema: &Json) -> Option<String> {
+    let is_share = schema["minimum"].as_f64() == Some(0.0) && schema["maximum"].as_f64() == Some(1.0);
+    (is_share && number > 1.0 && number <= 100.0).then(|| format!("a share, not percent: {}", number / 100.0))
 }
 
 fn home((path, _): &Table) -> String {
@@ -354,10 +425,12 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_of_variants_has_a_tag_and_every_pattern_compiles() {
+    fn every_choice_of_variants_has_a_tag_and_every_pattern_compiles_and_has_words() {
         fn visit(schema: &Json) {
             if let Some(pattern) = schema["pattern"].as_str() {
                 Regex::new(pattern).unwrap();
+                // What takes a string or a number is told by its description.
+                assert!(types(schema).len() > 1 || form(&schema["pattern"]).is_some(), "{pattern}");
             }
             if let Some(variants) = schema["oneOf"].as_array() {
                 assert!(choices(schema).is_some() || tag_of(variants).is_some(), "{schema}");

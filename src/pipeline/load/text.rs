@@ -43,6 +43,11 @@ impl Text {
         (line, 1 + before[start..].chars().filter(|c| *c != BYTE_ORDER_MARK).count())
     }
 
+    /// The first line's start.
+    pub fn start(self: &Arc<Text>) -> Place {
+        Place { text: Arc::clone(self), span: 0..0 }
+    }
+
     /// The end of the last line that is not blank.
     pub fn end(self: &Arc<Text>) -> Place {
         let end = self.raw.trim_end().len();
