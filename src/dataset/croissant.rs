@@ -190,7 +190,7 @@ fn samples(facts: &Facts) -> Value {
         "@type": "cr:RecordSet",
         "@id": "samples",
         "name": "samples",
-        "description": "One record per image, augmented copies included.",
+        "description": "One record per image.",
         "key": [{ "@id": "samples/id" }, { "@id": "samples/label" }, { "@id": "samples/copy" }],
         "field": fields,
     })

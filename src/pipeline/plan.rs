@@ -1,14 +1,18 @@
 //! The plan: what a run would do, found out without writing anything.
 
+mod error;
 mod place;
 mod news;
 mod foreseen;
+mod counts;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use counts::Counts;
+pub use error::PlanError;
 pub use foreseen::Foreseen;
 pub use news::newest;
 use news::{fresh, moved};
@@ -17,124 +21,15 @@ use place::{check_apart, check_path, check_unoccupied};
 use super::Pipeline;
 use super::scan::{self, Batch};
 use crate::dataset::manifest::Entry;
-use crate::dataset::version::{self, Inputs, OpenError, Version};
+use crate::dataset::version::{self, Inputs, Version};
 use crate::sample::{Object, Sha256, rank};
-use crate::sniff;
-use crate::source::folder::{self, ListError, Listing, Skipped};
-use crate::source::label::{LabelError, Labeler, Labelling};
+use crate::source::folder::{self, Listing, Skipped};
+use crate::source::label::{Labeler, Labelling};
 use crate::source::table::{Found, KeyTable, TableError};
 use crate::source::{LabelRule, Source};
 use crate::split::assign::Word;
 use crate::split::{SplitTable, Strategy};
-use crate::store::{StoreError, local_folder};
-
-/// Why nothing can be planned.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The source cannot be listed.
-    #[error(transparent)]
-    List(#[from] ListError),
-    /// The source holds nothing that the file wants.
-    #[error("{source_url} holds no file that the pipeline takes: {}", excluded_words(.excluded))]
-    Empty {
-        /// The source.
-        source_url: String,
-        /// Files that the globs leave out.
-        excluded: u64,
-    },
-    /// No object has a label.
-    #[error("no object of {source_url} has a label: {hint}")]
-    NoLabels {
-        /// The source.
-        source_url: String,
-        /// What to do about it.
-        hint: String,
-    },
-    /// The label rule does not work.
-    #[error(transparent)]
-    Label(#[from] LabelError),
-    /// The split table cannot be read.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The dataset cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The dataset's folder holds something else.
-    #[error(
-        "{folder} is not empty and not a swinpipe dataset (it holds `{found}`): name another folder in dataset.url"
-    )]
-    Occupied {
-        /// The folder.
-        folder: String,
-        /// Something in it.
-        found: String,
-    },
-    /// The dataset's path cannot be written as the Delta log writes paths.
-    #[error(
-        "the dataset cannot be at {folder}: its path holds {what}, which the Delta log's URLs do not carry; name another folder in dataset.url"
-    )]
-    BadPath {
-        /// The folder.
-        folder: String,
-        /// The character.
-        what: &'static str,
-    },
-    /// The dataset's log is gone.
-    #[error(
-        "{folder} holds a dataset whose _delta_log is gone: restore it from a copy, or name another folder in dataset.url"
-    )]
-    NoLog {
-        /// The folder.
-        folder: String,
-    },
-    /// The dataset's folder cannot be one.
-    #[error("the dataset cannot be at {folder}: {file} is a file; name a folder in dataset.url")]
-    IsAFile {
-        /// The folder.
-        folder: String,
-        /// The file, there or on the way.
-        file: String,
-    },
-    /// The dataset lies in its source, or the source in it, by way of a link.
-    #[error(
-        "the dataset {dataset} and the source folder {source_folder} lie one inside the other, by way of a link: the dataset would ingest itself; name another folder in dataset.url"
-    )]
-    Nested {
-        /// The dataset's folder, links resolved.
-        dataset: String,
-        /// The source's, likewise.
-        source_folder: String,
-    },
-    /// A trial was made with other settings.
-    #[error("the trial at {folder} was made with other settings: delete that folder to try again")]
-    OtherTrial {
-        /// The trial's folder.
-        folder: String,
-    },
-    /// A URL is not usable.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The seed or the classes would contradict what is committed.
-    #[error(
-        "{url} was made with {known}, the file says {wanted}: committed samples keep their split and their class's code; keep the old setting, or name another dataset"
-    )]
-    Contradicts {
-        /// The dataset.
-        url: String,
-        /// Its setting.
-        known: String,
-        /// The file's.
-        wanted: String,
-    },
-}
-
-fn excluded_words(excluded: &u64) -> String {
-    match excluded {
-        0 => "the folder is empty: check source.url".to_owned(),
-        1 => "its 1 file is left out by source.include and source.exclude".to_owned(),
-        n => format!("its {n} files are left out by source.include and source.exclude"),
-    }
-}
+use crate::store::local_folder;
 
 /// What a run would do.
 pub struct Plan {
@@ -170,45 +65,6 @@ pub struct Plan {
     pub inputs: Inputs,
     /// What a person should know.
     pub warnings: Vec<String>,
-}
-
-/// The counts of a plan, for people and machines.
-#[derive(Debug, Clone, Serialize)]
-pub struct Counts {
-    /// The source's folder.
-    pub source: String,
-    /// The dataset's folder.
-    pub dataset: String,
-    /// The version to build on; null if there is none.
-    pub base_version: Option<u64>,
-    /// Objects listed.
-    pub objects: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// New objects.
-    pub new: u64,
-    /// Objects whose content or label is not that of the base version.
-    pub changed: u64,
-    /// Objects that need not be read.
-    pub unchanged: u64,
-    /// Objects of the base version that are gone; their samples are kept.
-    pub gone: u64,
-    /// Bytes to read.
-    pub bytes_to_read: u64,
-    /// Disk that the run may need, at most, in bytes.
-    pub disk_estimate: u64,
-    /// Files that the globs leave out.
-    pub excluded: u64,
-    /// Links, pipes and devices that the walk passed over.
-    pub skipped: u64,
-    /// Keys of tables that match no object.
-    pub orphans: u64,
-    /// Objects per label, as the label rule sees them.
-    pub labels: BTreeMap<String, u64>,
-    /// Objects without a label that are named like images.
-    pub unlabelled: u64,
-    /// What will be kept out for sure.
-    pub foreseen: Vec<Foreseen>,
 }
 
 /// Plans a run of `pipeline`. `limit`: take only so many objects, chosen by hash.
@@ -467,46 +323,4 @@ impl Plan {
         let fresh = self.fresh.iter().map(|&row| self.objects[row].clone()).collect();
         scan::batches(fresh, &self.pipeline.clean, self.pipeline.seed)
     }
-
-    /// Counts and bytes.
-    pub fn counts(&self) -> Counts {
-        let known: HashSet<&str> = self.known.iter().map(|entry| entry.uri.as_str()).collect();
-        let listed: HashSet<&str> = self.objects.iter().map(|object| object.uri.as_str()).collect();
-        let changed = self.fresh.iter().filter(|&&row| known.contains(self.objects[row].uri.as_str())).count() as u64;
-        let bytes_to_read = self.fresh.iter().map(|&row| self.objects[row].size).sum();
-        let mut labels: BTreeMap<String, u64> = BTreeMap::new();
-        let mut unlabelled = 0;
-        for (object, label) in self.objects.iter().zip(&self.labels) {
-            match label {
-                Word::One(name) => *labels.entry(name.clone()).or_default() += 1,
-                // Such as `.DS_Store`: likely to be ignored, and then it needs none.
-                Word::Missing if sniff::claimed(&object.uri).is_some() => unlabelled += 1,
-                Word::Missing | Word::NotAsked | Word::Several(_) => {}
-            }
-        }
-        Counts {
-            source: self.source.display().to_string(),
-            dataset: self.dataset.display().to_string(),
-            base_version: self.base.as_ref().map(|base| base.number),
-            objects: self.objects.len() as u64,
-            bytes: self.objects.iter().map(|object| object.size).sum(),
-            new: self.fresh.len() as u64 - changed,
-            changed,
-            unchanged: (self.objects.len() - self.fresh.len()) as u64,
-            gone: known.iter().filter(|uri| !listed.contains(*uri)).count() as u64,
-            bytes_to_read,
-            disk_estimate: disk_estimate(bytes_to_read, self.fresh.len() as u64),
-            excluded: self.excluded,
-            skipped: self.skipped.len() as u64,
-            orphans: self.orphans.len() as u64,
-            labels,
-            unlabelled,
-            foreseen: self.foreseen.clone(),
-        }
-    }
-}
-
-/// Disk that a run may need: the shards hold the bytes once; re-encoded images are staged as well, and may grow.
-fn disk_estimate(bytes: u64, objects: u64) -> u64 {
-    bytes * 2 + objects * 1024 + (16 << 20)
 }

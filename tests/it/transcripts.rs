@@ -97,7 +97,7 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
 /// The console blocks as trycmd takes them. README.md leaves lines out with `…`, and shows times, rates, sizes that hang
 /// on them and the run's name as they were once; an output's last line is not followed by an empty one there.
 fn as_transcript(markdown: &str) -> String {
-    let varies = regex::Regex::new(r"in [0-9.]+ s  [0-9]+/s|[0-9.]+ [KM]iB hashed|\b[0-9a-f]{12}\b").unwrap();
+    let varies = regex::Regex::new(r"in [0-9.]+ s  [0-9,]+/s|[0-9.]+ [KM]iB hashed|\b[0-9a-f]{12}\b").unwrap();
     let mut transcript = String::new();
     for block in blocks(markdown, "console") {
         transcript.push_str("```console\n");
