@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use url::Url;
 
 /// Bytes of one part of a streamed upload, of which two may be in flight.
@@ -159,20 +159,6 @@ impl Store {
         let location = Path::from(path);
         let put = self.objects(path).put(&location, bytes.into());
         RUNTIME.block_on(put).map(|_| ()).map_err(self.failed("cannot write", path))
-    }
-
-    /// Writes an object that is not there yet; `false` if it is, and then nothing is changed.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub fn create_object(&self, path: &str, bytes: impl Into<PutPayload>) -> Result<bool, StoreError> {
-        let location = Path::from(path);
-        let put = self.objects(path).put_opts(&location, bytes.into(), PutMode::Create.into());
-        match RUNTIME.block_on(put) {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(self.failed("cannot write", path)(error)),
-        }
     }
 
     /// Reads an object whole; `None` if there is none.
@@ -342,8 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(&folder.path().join("a b%20ü")).unwrap();
         store.put("x/one", "1").unwrap();
-        assert!(store.create_object("x/two", "12").unwrap());
-        assert!(!store.create_object("x/two", "other").unwrap());
+        store.put("x/two", "12").unwrap();
         assert_eq!(store.get("x/two").unwrap().unwrap(), "12");
         assert_eq!(store.get_ranges("x/two", &[1..2, 0..1]).unwrap(), [&b"2"[..], b"1"]);
         assert_eq!(store.get("x/three").unwrap(), None);

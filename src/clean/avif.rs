@@ -22,7 +22,8 @@ use crate::sample::Change;
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> {
     let top = boxes(bytes)?;
     let meta = find(&top, b"meta").and_then(|meta| meta.get(4..));
-    let properties = meta.map(Properties::of).transpose()?.unwrap_or_default();
+    // A sequence without a still image says nothing of how it is turned.
+    let properties = meta.map_or_else(|| Ok(Properties::default()), Properties::of)?;
     if find(&top, b"mdat").is_none() || meta.is_none() && find(&top, b"moov").is_none() {
         return Err(Rejected::truncated("the file ends before its image"));
     }
@@ -71,7 +72,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> 
     }
     raster.orientation = properties.orientation();
     raster.set_icc(properties.icc);
-    raster.set_frames(find(&top, b"moov").map_or(1, samples_of_longest_track));
+    raster.set_frames(find(&top, b"moov").map_or(Ok(1), samples_of_longest_track)?);
     Ok(raster)
 }
 
@@ -199,6 +200,22 @@ mod tests {
         assert_eq!((raster.width, raster.height, raster.channels, raster.mode), (3, 5, 3, "RGB"));
         assert_eq!((raster.orientation, raster.frames, raster.changes.as_slice()), (6, 1, [].as_slice()));
         assert!(near(&raster.pixels, &[200, 40, 90]), "{:?}", raster.pixels);
+    }
+
+    #[test]
+    fn an_image_whose_properties_are_damaged_is_not_shown_unturned() {
+        let whole = file(TURNED);
+        let at = whole.windows(4).position(|name| name == b"ipma").unwrap();
+        // The item that they are of, and how many they are.
+        for (offset, value) in [(13, 9), (14, 200)] {
+            let mut damaged = whole.clone();
+            damaged[at + offset] = value;
+            let rejected = decode(&damaged, &Limits::default()).expect_err("refused");
+            assert_eq!(
+                (rejected.reason, rejected.detail.as_str()),
+                (Reason::Corrupt, "the AVIF's image has no properties")
+            );
+        }
     }
 
     #[test]

@@ -30,7 +30,9 @@ impl Properties {
         };
         let shared = boxes(ipco)?;
         let mut found = Properties::default();
-        for index in associations(ipma, primary_item(pitm)).unwrap_or_default() {
+        // Each image has its size as one (ISO/IEC 23008-12, 6.5.3.1); without them it might be shown unturned.
+        let damaged = || Rejected::corrupt("the AVIF's image has no properties");
+        for index in associations(ipma, primary_item(pitm)).ok_or_else(damaged)? {
             let Some((kind, body)) = index.checked_sub(1).and_then(|index| shared.get(index)) else { continue };
             match (kind, body) {
                 (b"irot", [angle, ..]) => found.rotation = angle & 3,
@@ -64,7 +66,8 @@ fn primary_item(pitm: &[u8]) -> u32 {
     }
 }
 
-/// The one-based indices of the properties that an `ipma` box associates with `item`.
+/// The one-based indices of the properties that an `ipma` box associates with `item`; `None` if it
+/// names the item nowhere or is cut short.
 fn associations(mut ipma: &[u8], item: u32) -> Option<Vec<usize>> {
     fn take(bytes: &mut &[u8], n: usize) -> Option<u32> {
         let (number, rest) = bytes.split_at_checked(n)?;
@@ -89,15 +92,29 @@ fn associations(mut ipma: &[u8], item: u32) -> Option<Vec<usize>> {
 }
 
 /// Frames of the track that has most, 1 where `moov` has none.
-pub(super) fn samples_of_longest_track(moov: &[u8]) -> u32 {
-    let inside = |of: &[u8], name: &[u8; 4]| boxes(of).ok().and_then(|list| find(&list, name).map(<[u8]>::to_vec));
-    let samples = |trak: &[u8]| {
-        let stbl = [b"mdia", b"minf", b"stbl"].iter().try_fold(trak.to_vec(), |of, name| inside(&of, name))?;
-        let stsz = inside(&stbl, b"stsz")?;
-        stsz.get(8..12).map(|count| u32::from_be_bytes([count[0], count[1], count[2], count[3]]))
-    };
-    let tracks = boxes(moov).unwrap_or_default();
-    tracks.iter().filter(|(kind, _)| kind == b"trak").filter_map(|(_, trak)| samples(trak)).max().unwrap_or(1)
+///
+/// # Errors
+/// Boxes that do not fit into each other.
+pub(super) fn samples_of_longest_track(moov: &[u8]) -> Result<u32, Rejected> {
+    let mut most = 1;
+    for (kind, trak) in boxes(moov)? {
+        if &kind == b"trak" {
+            most = most.max(samples(trak)?);
+        }
+    }
+    Ok(most)
+}
+
+/// Frames of a track, 0 where it does not say.
+fn samples(trak: &[u8]) -> Result<u32, Rejected> {
+    let mut inside = trak;
+    for name in [b"mdia", b"minf", b"stbl", b"stsz"] {
+        match find(&boxes(inside)?, name) {
+            Some(body) => inside = body,
+            None => return Ok(0),
+        }
+    }
+    Ok(inside.get(8..12).map_or(0, |count| u32::from_be_bytes([count[0], count[1], count[2], count[3]])))
 }
 
 /// A box's kind and body.

@@ -52,7 +52,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> 
     if [frame.left, frame.top, frame.width, frame.height].map(u32::from) != survey.first {
         return Err(Rejected::corrupt("its blocks are damaged"));
     }
-    let palette = frame.palette.as_deref().or(decoder.global_palette()).unwrap_or_default();
+    let palette = frame.palette.as_deref().or(decoder.global_palette());
+    let palette = palette.ok_or_else(|| Rejected::corrupt("a GIF without a palette"))?;
     let covers = (frame_width, frame_height) == (width, height);
     let mut pixels = vec![255; width as usize * height as usize * 3];
     for (row, indices) in frame.buffer.chunks_exact(frame_width as usize).enumerate() {
@@ -180,6 +181,15 @@ mod tests {
         let raster = decoded(&file((2, 1), &[frame(0, &[0, 1])]));
         assert_eq!((raster.mode, raster.frames, raster.changes), ("P", 1, vec![Change::Palette]));
         assert_eq!(raster.pixels, [RED, GREEN].concat());
+    }
+
+    #[test]
+    fn without_a_palette_it_has_no_colours_and_is_refused() {
+        let mut bytes = file((2, 1), &[frame(0, &[0, 1])]);
+        // The screen's flags, and the two colours behind it.
+        bytes[10] &= 0x7F;
+        bytes.drain(13..19);
+        assert_eq!(reason(&bytes), Some(Reason::Corrupt));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
 use super::fingerprint::{Gray, thumbnail_scale};
-use super::jpeg_header::{self, Header};
+use super::jpeg_header::{self, Header, Structure};
 use super::jpeg_scan::Verifier;
 use super::limits::Limits;
 use super::planes::Planes;
@@ -73,9 +73,9 @@ pub fn verify(bytes: &[u8], header: Header) -> Result<Verified, Rejected> {
         return Ok(Verified { header, thumbnail, mended: None, note: trailing_note(scan.trailing) });
     }
     let factor = ScalingFactor::new(1, scale as usize);
-    let (image, mended) = mending(bytes, &header, |bytes| decode(bytes, &header, PixelFormat::GRAY, factor))?;
+    let decode = |bytes: &[u8]| decode(bytes, &header, PixelFormat::GRAY, factor);
+    let Decoded { image, mended, note } = mending(bytes, &header, decode)?;
     let thumbnail = Gray { width: image.width as u32, height: image.height as u32, pixels: image.pixels };
-    let note = note(bytes, &header);
     Ok(Verified { header, thumbnail, mended, note })
 }
 
@@ -91,7 +91,8 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
         3 => PixelFormat::RGB,
         _ => PixelFormat::CMYK,
     };
-    let (image, mended) = mending(bytes, header, |bytes| decode(bytes, header, format, ScalingFactor::ONE))?;
+    let decode = |bytes: &[u8]| decode(bytes, header, format, ScalingFactor::ONE);
+    let Decoded { image, mended, note } = mending(bytes, header, decode)?;
     let mut changes = Vec::new();
     if mended.is_some() {
         changes.push(Change::Eoi);
@@ -113,7 +114,7 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
         orientation: header.orientation,
         icc: None,
         changes,
-        note: note(bytes, header),
+        note,
     };
     // An ink profile says nothing about RGB.
     if header.components != 4 {
@@ -122,12 +123,12 @@ pub fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Rejected> {
     Ok(raster)
 }
 
-/// Decodes a three-component JPEG to its planes; `None` if it is not stored as luma and chroma of a usual subsampling, or
+/// Decodes a three-component JPEG to its planes, with what is worth recording; `None` if it is not stored as luma and chroma of a usual subsampling, or
 /// would have to be turned upright.
 ///
 /// # Errors
 /// As [`verify`].
-pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<Planes>, Rejected> {
+pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<(Planes, Option<String>)>, Rejected> {
     if header.components != 3 || header.orientation != 1 {
         return Ok(None);
     }
@@ -142,12 +143,20 @@ pub fn planes(bytes: &[u8], header: &Header) -> Result<Option<Planes>, Rejected>
         decompressor.decompress_to_yuv(bytes, planes.image(&mut samples[..]))?;
         Ok(Some(Planes { samples, ..planes }))
     };
-    mending(bytes, header, decode).map(|(planes, _)| planes)
+    let Decoded { image, note, .. } = mending(bytes, header, decode)?;
+    Ok(image.map(|planes| (planes, note)))
+}
+
+/// A JPEG that was decoded.
+struct Decoded<T> {
+    image: T,
+    /// The file with its end-of-image marker, where that was missing.
+    mended: Option<Vec<u8>>,
+    note: Option<String>,
 }
 
 /// What is worth recording of a JPEG that was decoded.
-pub fn note(bytes: &[u8], header: &Header) -> Option<String> {
-    let structure = jpeg_header::structure(bytes);
+fn note(structure: &Structure, header: &Header) -> Option<String> {
     // Legal, and seen by every decoder as a coarse image: a download that was cut and closed looks like this.
     let coarse = !structure.complete(header);
     let coarse = coarse.then(|| "scans are missing: the image is coarser than it was encoded".to_owned());
@@ -167,18 +176,20 @@ fn mending<T>(
     bytes: &[u8],
     header: &Header,
     decode: impl Fn(&[u8]) -> Result<T, turbojpeg::Error>,
-) -> Result<(T, Option<Vec<u8>>), Rejected> {
+) -> Result<Decoded<T>, Rejected> {
     let decoded = decode(bytes);
     let structure = jpeg_header::structure(bytes);
     let error = match decoded {
-        Ok(done) if structure.begins_all(header) => return Ok((done, None)),
+        Ok(image) if structure.begins_all(header) => {
+            return Ok(Decoded { image, mended: None, note: note(&structure, header) });
+        }
         Ok(_) => return Err(Rejected::truncated("scans are missing: of one component nothing is there")),
         Err(error) => error,
     };
     if !structure.ends && structure.complete(header) {
         let mended = [bytes, &[0xFF, 0xD9]].concat();
-        if let Ok(done) = decode(&mended) {
-            return Ok((done, Some(mended)));
+        if let Ok(image) = decode(&mended) {
+            return Ok(Decoded { image, mended: Some(mended), note: note(&structure, header) });
         }
     }
     Err(rejected(&error, structure.ends))

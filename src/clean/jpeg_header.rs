@@ -195,10 +195,10 @@ impl Structure {
         header.ids.iter().enumerate().all(|(index, &id)| {
             let (mut sent, mut exact) = ([false; 64], [false; 64]);
             for (_, first, last, low) in scans(id) {
-                let band = usize::from(*first)..usize::from(*last) + 1;
-                sent.get_mut(band.clone()).unwrap_or_default().fill(true);
-                if *low == 0 {
-                    exact.get_mut(band).unwrap_or_default().fill(true);
+                // A band that cannot be sends nothing.
+                for index in usize::from(*first)..(usize::from(*last) + 1).min(64) {
+                    sent[index] = true;
+                    exact[index] |= *low == 0;
                 }
             }
             let flat_chroma = self.ends && header.components == 3 && index > 0 && !sent[1..].contains(&true);

@@ -227,14 +227,6 @@ impl Verifier {
     }
 }
 
-/// [`Verifier::verify`] for a single file.
-///
-/// # Errors
-/// The first [`Doubt`].
-pub fn verify(bytes: &[u8]) -> Result<Scan, Doubt> {
-    Verifier::new().verify(bytes)
-}
-
 /// The one pixel of a block at 1/8 scale: libjpeg's `jpeg_idct_1x1`, whose range limit looks at 10 bits only.
 fn mean(dc: i16, quantum: i16) -> u8 {
     let value = (i32::from(dc) * i32::from(quantum) + 4) >> 3;

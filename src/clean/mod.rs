@@ -7,6 +7,7 @@
 //! is readable is decoded once, brought to that form and encoded again; what cannot be decoded without an error is refused
 //! with a [`Reason`], and its bytes go to the quarantine.
 
+pub mod settings;
 pub mod limits;
 pub mod raster;
 pub mod jpeg_header;
@@ -28,156 +29,14 @@ pub mod fingerprint;
 pub mod encode;
 
 use bytes::Bytes;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::sample::{Action, Change, Facts, Format, Reason, Sha256};
 use crate::sniff;
-use fingerprint::phash;
-use limits::Limits;
+use fingerprint::{Gray, phash};
+use jpeg_header::Header;
+use planes::Planes;
 use raster::Rejected;
-
-/// How images are verified, repaired, re-encoded and resized.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Clean {
-    /// What becomes of an image whose real format is not the one that its extension claims.
-    pub on_mismatch: OnMismatch,
-    /// What re-encoded images become.
-    pub format: OutputFormat,
-    /// JPEG and lossy WebP quality, 1 to 100. WebP at 100 is lossless.
-    #[schemars(range(min = 1, max = 100))]
-    pub quality: u8,
-    /// Chroma subsampling of re-encoded JPEGs.
-    pub subsampling: Subsampling,
-    /// The filter that `resize` uses.
-    pub filter: Filter,
-    /// Scale images down (or to one size). Without it every image keeps its size.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resize: Option<Resize>,
-    /// What becomes of an image of several frames.
-    pub animated: OnAnimated,
-    /// What an object may cost.
-    pub limits: Limits,
-    /// Share of the new or changed objects that may be quarantined; above it the run stops before the commit.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub max_quarantine_rate: f64,
-}
-
-impl Default for Clean {
-    fn default() -> Self {
-        Clean {
-            on_mismatch: OnMismatch::default(),
-            format: OutputFormat::default(),
-            quality: 95,
-            subsampling: Subsampling::default(),
-            filter: Filter::default(),
-            resize: None,
-            animated: OnAnimated::default(),
-            limits: Limits::default(),
-            max_quarantine_rate: 0.05,
-        }
-    }
-}
-
-impl Clean {
-    /// What cleaning one image depends on: all but the gate, which decides about a whole run.
-    pub fn per_image(&self) -> Clean {
-        Clean { max_quarantine_rate: 0.0, ..self.clone() }
-    }
-}
-
-/// What becomes of an image whose real format is not the one that its extension claims.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnMismatch {
-    /// It is decoded and encoded as `format`.
-    #[default]
-    Reencode,
-    /// Its bytes are kept where they are a plain image, and its path in the dataset gets the right extension.
-    Rename,
-    /// It is kept out as `mislabeled`.
-    Quarantine,
-}
-
-/// What re-encoded images become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutputFormat {
-    /// Baseline JPEG.
-    #[default]
-    Jpeg,
-    /// WebP, lossless at quality 100.
-    Webp,
-    /// PNG, 8 bits.
-    Png,
-}
-
-/// Chroma subsampling of a JPEG.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum Subsampling {
-    /// Full colour resolution.
-    #[default]
-    #[serde(rename = "4:4:4")]
-    S444,
-    /// Half horizontally.
-    #[serde(rename = "4:2:2")]
-    S422,
-    /// Half in both directions.
-    #[serde(rename = "4:2:0")]
-    S420,
-}
-
-/// A resampling filter; all of them average over the source pixels when scaling down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Filter {
-    /// Mean of the covered pixels.
-    Box,
-    /// Triangle.
-    Bilinear,
-    /// Cubic, a = -0.5.
-    CatmullRom,
-    /// Cubic, B = C = 1/3.
-    Mitchell,
-    /// Windowed sinc, 3 lobes.
-    #[default]
-    Lanczos3,
-}
-
-/// The size that images are scaled to, aspect ratio kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Resize {
-    /// Pixels of the shorter side.
-    #[schemars(range(min = 1, max = 16384))]
-    pub shorter_side: u32,
-    /// Which images are scaled.
-    #[serde(default)]
-    pub when: ResizeWhen,
-}
-
-/// Which images are scaled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResizeWhen {
-    /// Only those whose shorter side is longer: nothing is scaled up.
-    #[default]
-    Larger,
-    /// All whose shorter side is another.
-    Always,
-}
-
-/// What becomes of an image of several frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnAnimated {
-    /// Its first frame is taken.
-    #[default]
-    FirstFrame,
-    /// It is kept out as `animated`.
-    Quarantine,
-}
+pub use settings::{Clean, Filter, OnAnimated, OnMismatch, OutputFormat, Resize, ResizeWhen, Subsampling};
 
 /// What cleaning found out about an object, whatever became of it. Unknown facts of a refused object are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,9 +159,10 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
             }
             if let Some(size) = size
                 && config.format == OutputFormat::Jpeg
-                && let Some(planes) = jpeg::planes(bytes, &header)?
+                && let Some((planes, note)) = jpeg::planes(bytes, &header)?
             {
-                return scale_planes(bytes, header, planes, size, reencode, config, cleaned);
+                cleaned.detail = note;
+                return scale_planes(header, planes, size, reencode, config, cleaned);
             }
             jpeg::pixels(bytes, &header)?
         }
@@ -353,9 +213,8 @@ fn image(bytes: &[u8], config: &Clean, cleaned: &mut Cleaned) -> Result<(), Reje
 
 /// Stores a colour JPEG as a smaller one.
 fn scale_planes(
-    bytes: &[u8],
-    header: jpeg_header::Header,
-    planes: planes::Planes,
+    header: Header,
+    planes: Planes,
     size: (u32, u32),
     reencode: bool,
     config: &Clean,
@@ -365,23 +224,30 @@ fn scale_planes(
         .scale(size, config.filter, config.subsampling)
         .map_err(|error| Rejected::new(Reason::Unsupported, error.to_string()))?;
     let encoded = encode::encode_planes(&planes, header.icc.as_deref(), config)?;
-    let misfit = header.icc.as_deref().and_then(|icc| raster::icc_misfit(icc, 3));
-    let remarks: Vec<String> = jpeg::note(bytes, &header).into_iter().chain(misfit).collect();
-    cleaned.detail = (!remarks.is_empty()).then(|| remarks.join("; "));
+    if let Some(misfit) = header.icc.as_deref().and_then(|icc| raster::icc_misfit(icc, 3)) {
+        let note = cleaned.detail.take().map_or(String::new(), |note| note + "; ");
+        cleaned.detail = Some(note + &misfit);
+    }
     cleaned.changes = if reencode { vec![Change::Format, Change::Resize] } else { vec![Change::Resize] };
-    cleaned.image = Some(Facts {
-        width: planes.width,
-        height: planes.height,
+    let (size, thumbnail) = ((planes.width, planes.height), fingerprint::thumbnail(&planes.luma()));
+    cleaned.image = Some(jpeg_facts(&header, size, &thumbnail, Sha256::of(&encoded), encoded.len()));
+    cleaned.outcome = Outcome::Stored(encoded.into());
+    Ok(())
+}
+
+/// Facts of a JPEG that was upright and still as it came.
+fn jpeg_facts(header: &Header, size: (u32, u32), thumbnail: &Gray, sha256: Sha256, bytes: usize) -> Facts {
+    Facts {
+        width: size.0,
+        height: size.1,
         mode: header.mode().into(),
         orientation: 1,
         frames: 1,
-        phash: phash(&fingerprint::thumbnail(&planes.luma())),
-        sha256: Sha256::of(&encoded),
-        bytes: encoded.len() as u64,
+        phash: phash(thumbnail),
+        sha256,
+        bytes: bytes as u64,
         format: Format::Jpeg,
-    });
-    cleaned.outcome = Outcome::Stored(encoded.into());
-    Ok(())
+    }
 }
 
 /// The size that an image gets, or `None` if it keeps its own.
@@ -407,18 +273,12 @@ fn resized(config: &Clean, width: u32, height: u32) -> Result<Option<(u32, u32)>
 /// Stores a verified JPEG's own bytes.
 fn keep_jpeg(length: usize, verified: jpeg::Verified, lies: bool, cleaned: &mut Cleaned) {
     let header = verified.header;
-    let mended = verified.mended.as_deref();
-    cleaned.image = Some(Facts {
-        width: header.width,
-        height: header.height,
-        mode: header.mode().into(),
-        orientation: 1,
-        frames: 1,
-        phash: phash(&verified.thumbnail),
-        sha256: mended.map_or(cleaned.id, Sha256::of),
-        bytes: mended.map_or(length, <[u8]>::len) as u64,
-        format: Format::Jpeg,
-    });
+    let size = (header.width, header.height);
+    let (sha256, bytes) = match &verified.mended {
+        Some(mended) => (Sha256::of(mended), mended.len()),
+        None => (cleaned.id, length),
+    };
+    cleaned.image = Some(jpeg_facts(&header, size, &verified.thumbnail, sha256, bytes));
     cleaned.detail = verified.note;
     if let Some(mended) = verified.mended {
         cleaned.changes.push(Change::Eoi);

@@ -134,7 +134,7 @@ mod tests {
         let limits = Limits::default();
         let decoded = |bytes: &[u8]| jpeg::pixels(bytes, &jpeg::header(bytes, &limits).unwrap()).unwrap();
         let header = jpeg::header(source, &limits).unwrap();
-        let planes = jpeg::planes(source, &header).unwrap().expect("a plain colour JPEG");
+        let planes = jpeg::planes(source, &header).unwrap().expect("a plain colour JPEG").0;
         let ours = planes.scale(size, clean.filter, clean.subsampling).unwrap();
         let ours = decoded(&encode::encode_planes(&ours, None, clean).unwrap());
         let theirs = resize::scale(decoded(source), size, clean.filter).unwrap();

@@ -80,6 +80,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, Rejected> 
         let map = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(rejected)?;
         page.palette(samples, &map)?
     } else {
+        // Without the tag there are none.
         let extra = decoder.find_tag_unsigned_vec::<u64>(Tag::ExtraSamples).map_err(rejected)?.unwrap_or_default();
         page.raster(samples, extra.first().copied())?
     };

@@ -49,7 +49,8 @@ pub fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Done> {
             findings.push(source(plan));
             findings.extend(too_much_is_kept_out(plan));
         }
-        Some(Err(error)) => findings.push(Finding::bad("source", error.to_string())),
+        // The source and the rule are sound, but no object has a label.
+        Some(Err(error)) => findings.push(Finding::bad("labels", error.to_string())),
         None => {}
     }
     findings.extend(writable);

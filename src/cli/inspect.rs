@@ -93,9 +93,9 @@ fn first_look(manifest: &[Entry], splits: &[String]) -> Vec<Vec<String>> {
         for entry in of_split.into_iter().take(SHOWN) {
             rows.push(vec![
                 split.clone(),
-                entry.label.clone().unwrap_or_default(),
+                entry.label.as_deref().unwrap_or("").to_owned(),
                 format!("{}×{}", entry.width.unwrap_or(0), entry.height.unwrap_or(0)),
-                entry.mode.clone().unwrap_or_default(),
+                entry.mode.as_deref().unwrap_or("").to_owned(),
                 entry.action.to_string(),
                 entry.uri.clone(),
             ]);

@@ -43,12 +43,9 @@ pub fn verify(version: &Version) -> Result<Report, OpenError> {
     let mut problems = Vec::new();
     let state = &version.state;
     // A table that cannot be read is among the files that are wrong; the rest is looked at all the same.
-    let tables = version.shards().and_then(|shards| Ok((shards, version.manifest()?)));
-    let (shards, manifest) = match tables {
-        Ok((shards, manifest)) => (shards, Some(manifest)),
-        Err(OpenError::Gone { .. } | OpenError::Altered { .. }) => (version.shards().unwrap_or_default(), None),
-        Err(error) => return Err(error),
-    };
+    let (tables, manifest) = (readable(version.shards())?, readable(version.manifest())?);
+    let complete = tables.is_some();
+    let shards = tables.unwrap_or_default();
     let mut files: Vec<&Written> = state.manifest.iter().chain(&state.shards).chain(&state.quarantine).collect();
     files.extend(shards.iter().map(|shard| &shard.file));
     let wrong: Vec<(&str, String)> =
@@ -58,7 +55,7 @@ pub fn verify(version: &Version) -> Result<Report, OpenError> {
     problems.extend(wrong.iter().map(|(_, problem)| problem.clone()));
     let rows: Vec<Result<Vec<ShardRow>, String>> = sound.par_iter().map(|shard| read_rows(version, shard)).collect();
     let images = rows.iter().flatten().map(|rows| rows.len() as u64).sum();
-    if let Some(manifest) = &manifest {
+    if let Some(manifest) = manifest.as_ref().filter(|_| complete) {
         compare_log(version, &shards, &mut problems)?;
         compare_manifest(manifest, &shards, &sound, rows, &mut problems);
     }
@@ -67,6 +64,15 @@ pub fn verify(version: &Version) -> Result<Report, OpenError> {
     let card_rewritten = newest && describe::write(version)?;
     let bytes = files.iter().map(|file| file.bytes).sum();
     Ok(Report { version: version.number, files: files.len() as u64, bytes, images, problems, card_rewritten })
+}
+
+/// What a table says; `None` if its file is gone or another.
+fn readable<T>(table: Result<T, OpenError>) -> Result<Option<T>, OpenError> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(OpenError::Gone { .. } | OpenError::Altered { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn compare_log(version: &Version, shards: &[Shard], problems: &mut Vec<String>) -> Result<(), OpenError> {

@@ -44,8 +44,7 @@ pub struct State {
     pub classes: Vec<String>,
     /// The splits, in order.
     pub splits: Vec<String>,
-    /// Digest of the listing, the labels and the pipeline's settings, per table: what a run compares to find that there
-    /// is nothing to do, and what changed.
+    /// Digests of the listing and of the settings: what names a run, and what tells that settings changed.
     pub inputs: Inputs,
     /// Manifest parts, oldest first.
     pub manifest: Vec<Written>,

@@ -21,7 +21,7 @@ use crate::source::folder::{self, ReadError};
 use crate::store::{Store, StoreError};
 
 /// Part of every receipt's key: raise it when the same bytes would be cleaned differently.
-const CODE: &str = concat!("swinpipe ", env!("CARGO_PKG_VERSION"), " scan 3");
+const CODE: &str = concat!("swinpipe ", env!("CARGO_PKG_VERSION"), " scan 4");
 
 /// A batch ends, on average, after so many objects.
 const OBJECTS: u64 = 64;

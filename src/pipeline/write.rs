@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Stage, Watch};
 use super::layout::{self, File, Unit};
-use crate::sample::{Indexed, Sha256};
+use crate::sample::{Facts, Indexed, Sha256};
 use crate::shard::writer::{QuarantineRow, QuarantineWriter, Row, ShardWriter, WriteError, Written};
 use crate::source::folder::{self, ReadError};
 use crate::split::assign::Assigned;
@@ -166,10 +166,7 @@ fn write_shard(
     changed: &mut Vec<usize>,
 ) -> Result<Written, UnitError> {
     let mut shard = ShardWriter::create(inputs.store, file.path.clone(), inputs.classes, inputs.row_group_size)?;
-    let image = |row: usize| match (inputs.index[row].id, &inputs.index[row].image) {
-        (Some(id), Some(image)) => (id, image),
-        _ => unreachable!("only good images are assigned to a split"),
-    };
+    let image = |row| sample(inputs, row);
     let mut rest = &file.rows[..];
     while !rest.is_empty() {
         if watch.stopped() {
@@ -244,25 +241,33 @@ fn write_quarantine(
     Ok(quarantine.finish()?)
 }
 
+/// A sample's identity, and what is stored of it.
+fn sample<'a>(inputs: &Inputs<'a>, row: usize) -> (Sha256, &'a Facts) {
+    match (inputs.index[row].id, &inputs.index[row].image) {
+        (Some(id), Some(image)) => (id, image),
+        _ => unreachable!("only good images are assigned to a split"),
+    }
+}
+
 /// The bytes that the rows of these samples store; `None` where the source changed.
 ///
 /// Staged images are asked for segment by segment: one request for many instead of one for each.
 fn stored_bytes(inputs: &Inputs, rows: &[usize]) -> Result<Vec<Option<Bytes>>, UnitError> {
-    let facts = |row: usize| inputs.index[row].image.as_ref().map_or((Sha256([0; 32]), 0), |i| (i.sha256, i.bytes));
+    let facts = |row| sample(inputs, row).1;
     let mut bytes = vec![None; rows.len()];
     let mut staged: BTreeMap<&str, Vec<(usize, Range<u64>)>> = BTreeMap::new();
     for (at, &row) in rows.iter().enumerate() {
         match (inputs.segments[row], inputs.index[row].staged) {
             (Some(segment), Some(offset)) => {
-                staged.entry(segment).or_default().push((at, offset..offset + facts(row).1));
+                staged.entry(segment).or_default().push((at, offset..offset + facts(row).bytes));
             }
-            _ => bytes[at] = source_bytes(inputs, row, facts(row).0)?,
+            _ => bytes[at] = source_bytes(inputs, row, facts(row).sha256)?,
         }
     }
     for (segment, wanted) in staged {
         let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
         for ((at, _), found) in wanted.into_iter().zip(inputs.store.get_ranges(segment, &ranges)?) {
-            if Sha256::of(&found) != facts(rows[at]).0 {
+            if Sha256::of(&found) != facts(rows[at]).sha256 {
                 let uri = inputs.index[rows[at]].object.uri.clone();
                 return Err(UnitError::Staged { segment: segment.to_owned(), uri });
             }

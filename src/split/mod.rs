@@ -3,6 +3,7 @@
 
 pub mod duplicates;
 pub mod stratified;
+pub mod column;
 pub mod assign;
 
 use schemars::JsonSchema;

@@ -272,7 +272,7 @@ impl Icc {
 
 /// The marker at `at`, fill bytes allowed (B.1.1.2), and where its segment starts.
 pub(super) fn marker(bytes: &[u8], at: usize) -> Result<(u8, usize), Doubt> {
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = bytes.get(at..).unwrap_or(&[]);
     if rest.first().is_some_and(|&byte| byte != 0xFF) {
         return Err(Doubt::NoMarker);
     }

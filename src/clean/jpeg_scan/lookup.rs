@@ -50,7 +50,8 @@ impl Code {
 
     /// Each symbol with its code and the code's length, shorter ones first, up to `width` bits.
     pub(super) fn symbols(&self, width: u32) -> impl Iterator<Item = (u8, u32, u32)> {
-        let (counts, symbols) = self.spec.split_at_checked(16).unwrap_or_default();
+        // Before the first table there is none.
+        let (counts, symbols) = self.spec.split_at_checked(16).unwrap_or((&[], &[]));
         let lengths = counts.iter().zip(1..=width).flat_map(|(&count, length)| (0..count).map(move |_| length));
         symbols
             .iter()

@@ -9,6 +9,11 @@ use super::header::{COM, DHT, DQT, DRI, SOI, SOS};
 use super::lookup::Code;
 use super::*;
 
+/// With a verifier that has seen nothing before.
+fn verify(bytes: &[u8]) -> Result<Scan, Doubt> {
+    Verifier::new().verify(bytes)
+}
+
 /// Splitmix64: the same tests every time.
 struct Random(u64);
 

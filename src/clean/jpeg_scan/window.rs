@@ -57,7 +57,7 @@ impl Window {
     fn fill(&mut self, file: &[u8]) {
         let (mut length, mut source) = (self.length, self.source);
         while length + 16 <= WINDOW {
-            let rest = file.get(source..).unwrap_or_default();
+            let rest = file.get(source..).unwrap_or(&[]);
             let plain = if let Some(chunk) = rest.first_chunk::<16>() {
                 self.bytes[length..length + 16].copy_from_slice(chunk);
                 let full = full_bytes(u128::from_le_bytes(*chunk));

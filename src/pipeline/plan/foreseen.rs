@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::pipeline::Pipeline;
 use crate::sample::{Object, Reason};
 use crate::sniff;
-use crate::split::assign::{Word, is_split_name};
+use crate::split::assign::Word;
+use crate::split::column::is_split_name;
 
 /// Objects that will be kept out for one reason, unless they turn out to be broken or duplicates.
 #[derive(Debug, Clone, Serialize)]
@@ -49,7 +50,7 @@ pub(super) fn foresee(
 }
 
 impl Foreseen {
-    /// `695 of 697 objects will be kept out as no_label, such as a/b.jpg`.
+    /// `695 of 697 new or changed objects will be kept out as no_label, such as a/b.jpg: No label was found for it`.
     pub fn in_words(&self, of: u64) -> String {
         let Foreseen { reason, objects, example } = self;
         let meaning = reason.meaning().trim_end_matches('.');

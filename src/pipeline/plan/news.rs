@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::dataset::manifest::Entry;
 use crate::pipeline::Pipeline;
 use crate::sample::{Action, Object, Reason, Sha256};
-use crate::split::assign::{Word, is_split_name};
+use crate::split::assign::Word;
+use crate::split::column::is_split_name;
 use crate::split::{OnLabelConflict, Strategy};
 
 /// The newest row of each key; rows come sorted by version within a key.

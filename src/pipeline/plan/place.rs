@@ -46,9 +46,7 @@ pub(super) fn check_unoccupied(dataset: &Path) -> Result<(), PlanError> {
             let file = dataset.ancestors().find(|path| path.is_file()).unwrap_or(dataset);
             return Err(PlanError::IsAFile { folder: dataset.display().to_string(), file: file.display().to_string() });
         }
-        Err(source) => {
-            return Err(StoreError::Folder { folder: dataset.display().to_string(), source }.into());
-        }
+        Err(source) => return Err(StoreError::Folder { folder: dataset.display().to_string(), source }.into()),
     };
     if dataset.join(LOCK).exists() {
         // A run writes the card behind its commit.
@@ -56,7 +54,10 @@ pub(super) fn check_unoccupied(dataset: &Path) -> Result<(), PlanError> {
         let folder = dataset.display().to_string();
         return if committed { Err(PlanError::NoLog { folder }) } else { Ok(()) };
     }
-    match entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).min() {
+    let failed = |source| StoreError::Folder { folder: dataset.display().to_string(), source };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let names: Vec<String> = entries.map(name).collect::<Result<_, _>>().map_err(failed)?;
+    match names.into_iter().min() {
         Some(found) => Err(occupied(found)),
         None => Ok(()),
     }
